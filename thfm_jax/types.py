@@ -1,0 +1,119 @@
+"""The structs that cross a room's border: what goes into the model and what comes out.
+
+Shape letters are the same everywhere: `B` batch, `T H W` frames and pixels, `C` channels,
+`Tz Hz Wz Z` latent grid and channels, `Tp Hp Wp` patch grid with `N = Tp*Hp*Wp` video tokens,
+`K` keypoints, `L` text tokens, `D` width, `heads` and `hd`. Channels are last. `*B` means any
+leading batch axes, also none.
+
+Image points are (x, y) in pixels with pixel centres at +0.5, so the top left corner of the image
+is (0, 0) and its bottom right corner is (W, H). The camera frame is OpenCV's: x right, y down,
+z forward, metres.
+"""
+
+from typing import Any
+
+import flax.struct
+import jax
+
+Array = jax.Array
+Pytree = Any
+
+
+@flax.struct.dataclass
+class Clip:
+    """A piece of video in memory.
+
+    Attributes:
+      frames: [*B, T, H, W, 3] uint8, sRGB 0-255.
+      fps: [*B] float32, frames per second.
+      frame_mask: [*B, T] bool, True where the frame was recorded and False where it pads the clip;
+        None means all True.
+      intrinsics: [*B, T, 3, 3] float32 camera matrix in pixels, or None where unknown.
+    """
+
+    frames: Array
+    fps: Array
+    frame_mask: Array | None = None
+    intrinsics: Array | None = None
+
+
+@flax.struct.dataclass
+class Target:
+    """What a task is trained on, in the units of its `TaskSpec`.
+
+    Attributes:
+      value: dense [*B, T, H, W, C] or sparse [*B, T, K, C] float32.
+      mask: bool or float32 weight, broadcastable to `value` after right-padding with ones.
+    """
+
+    value: Array
+    mask: Array
+
+
+@flax.struct.dataclass
+class Batch:
+    """A training batch.
+
+    Attributes:
+      clip: the input video.
+      targets: task name -> `Target`; a task without labels is absent.
+    """
+
+    clip: Clip
+    targets: dict[str, Target]
+
+
+@flax.struct.dataclass
+class Conditioning:
+    """All that the trunk needs besides its tokens: constant for one (checkpoint, prompt) pair.
+
+    The leading axis of the per-block arrays is the layer axis, since they are scanned.
+
+    Attributes:
+      modulation: [layers, 6, D] float32; shift, scale, gate of the self-attention, then of the FFN.
+      head_modulation: [2, D] float32; shift, scale before the output projection.
+      text_keys: [layers, B, L, heads, hd] in the compute dtype, normalised cross-attention keys.
+      text_values: [layers, B, L, heads, hd] in the compute dtype.
+      text_bias: [B, L] float32 added to the cross-attention logits: 0 for a text token, log(n) for
+        one that stands for n equal padding tokens, -inf for one that stands for none.
+    """
+
+    modulation: Array
+    head_modulation: Array
+    text_keys: Array
+    text_values: Array
+    text_bias: Array
+
+
+@flax.struct.dataclass
+class ModelOutput:
+    """Raw network values; `tasks/` turns them into physical quantities.
+
+    Attributes:
+      latents: [B, Tz, Hz, Wz, Z] float32, standardised latents of the dense map.
+      sparse: [B, T, K, 8] float32, see `models/sparse.py` for the channels.
+      dense: [B, T, H, W, 3] float32 in [-1, 1], the decoded latents; None where not decoded.
+    """
+
+    latents: Array
+    sparse: Array
+    dense: Array | None = None
+
+
+@flax.struct.dataclass
+class Predictions:
+    """What the user gets, at the source's resolution and frame count.
+
+    Attributes:
+      values: task name -> float32 array in the unit of that task's `TaskSpec`:
+        depth [T, H, W], normals [T, H, W, 3], matte [T, H, W], densepose [T, H, W, 3],
+        keypoints2d [T, K, 3] as (x_px, y_px, confidence), keypoints3d [T, K, 3] in metres.
+      fps: frames per second of the source.
+      model: the model's name.
+      trained: False when any weight that made these values is random.
+    """
+
+    values: dict[str, Any]
+    fps: float = flax.struct.field(pytree_node=False, default=0.0)
+    model: str = flax.struct.field(pytree_node=False, default="")
+    trained: bool = flax.struct.field(pytree_node=False, default=False)
