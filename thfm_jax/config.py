@@ -149,11 +149,14 @@ class Compute:
       vae_dtype: dtype of the VAE's convolutions.
       attention: "xla", "cudnn", "splash", or "auto" for the platform that JAX runs on. Say it
         outright when compiling for a platform that this machine does not have.
-      conv: "native" (one 3-D convolution), "winograd" (for XLA on CPUs), or "auto".
+      conv: "native" (one 3-D convolution), "planes" (a sum of three 2-D convolutions, up to 2.2 times
+        faster in XLA on CPUs), or "auto".
       remat: what a block keeps for the backward pass: "none" (everything), "full" (its input only),
         "dots" (matmul results), "offload" (its input, in host memory).
       scan: run the blocks under `lax.scan`; False unrolls them.
       vae_chunk: latent frames that the VAE handles at a time; 0 means the whole clip.
+      tasks_at_once: tasks that go through the trunk and the decoder together; more of them fill a
+        large accelerator better and take as much more memory.
     """
 
     dtype: str = "float32"
@@ -163,6 +166,7 @@ class Compute:
     remat: str = "none"
     scan: bool = True
     vae_chunk: int = 0
+    tasks_at_once: int = 1
 
 
 _WAN_1_3B = DitConfig(layers=30, heads=12, head_dim=128, ffn_dim=8960)

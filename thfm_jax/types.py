@@ -70,19 +70,21 @@ class Conditioning:
     The leading axis of the per-block arrays is the layer axis, since they are scanned.
 
     Attributes:
-      modulation: [layers, 6, D] float32; shift, scale, gate of the self-attention, then of the FFN.
-      head_modulation: [2, D] float32; shift, scale before the output projection.
+      modulation: [layers, B, 6, D] float32; shift, scale, gate of the self-attention, then of the
+        FFN. Here and below B may be 1, for all.
+      head_modulation: [B, 2, D] float32; shift, scale before the output projection.
       text_keys: [layers, B, L, heads, hd] in the compute dtype, normalised cross-attention keys.
       text_values: [layers, B, L, heads, hd] in the compute dtype.
       text_bias: [B, L] float32 added to the cross-attention logits: 0 for a text token, log(n) for
-        one that stands for n equal padding tokens, -inf for one that stands for none.
+        one that stands for n equal padding tokens, -inf for one that stands for none; None means
+        all 0.
     """
 
     modulation: Array
     head_modulation: Array
     text_keys: Array
     text_values: Array
-    text_bias: Array
+    text_bias: Array | None
 
 
 @flax.struct.dataclass
