@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
 from thfm_jax.config import Compute, DitConfig
@@ -40,10 +41,24 @@ def wide_dtype(compute: Compute) -> jnp.dtype:
     return jnp.promote_types(compute.dtype, jnp.float32)
 
 
-def _linear(inputs: int, outputs: int, dtype, *, rngs: nnx.Rngs) -> nnx.Linear:
-    # XLA's default for float32 operands is TF32 on GPUs and bfloat16 on TPUs.
-    precision = None if dtype == jnp.bfloat16 else jax.lax.Precision.HIGHEST
-    return nnx.Linear(inputs, outputs, dtype=dtype, precision=precision, rngs=rngs)
+class Linear(nnx.Module):
+    """x @ kernel + bias: operands in `dtype`, sum and bias at least in float32, result in `out`."""
+
+    def __init__(self, inputs: int, outputs: int, dtype, out=None, *, rngs: nnx.Rngs):
+        init = nnx.initializers.xavier_uniform()
+        self.kernel = nnx.Param(init(rngs.params(), (inputs, outputs), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(outputs))
+        self.dtype, self.out = jnp.dtype(dtype), jnp.dtype(out or dtype)
+
+    def __call__(self, x):
+        wide = jnp.promote_types(self.dtype, jnp.float32)
+        # XLA's default for float32 operands is TF32 on GPUs and bfloat16 on TPUs.
+        precision = jax.lax.Precision.HIGHEST if self.dtype == wide else None
+        kernel = self.kernel.astype(self.dtype)
+        y = jnp.matmul(
+            x.astype(self.dtype), kernel, precision=precision, preferred_element_type=wide
+        )
+        return (y + self.bias).astype(self.out)
 
 
 def _layer_norm(x, eps: float):
@@ -81,8 +96,8 @@ class Mlp(nnx.Module):
     """Two linear layers with an activation between."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int, activation, dtype, *, rngs):
-        self.linear_1 = _linear(inputs, hidden, dtype, rngs=rngs)
-        self.linear_2 = _linear(hidden, outputs, dtype, rngs=rngs)
+        self.linear_1 = Linear(inputs, hidden, dtype, rngs=rngs)
+        self.linear_2 = Linear(hidden, outputs, dtype, rngs=rngs)
         self.activation = activation
 
     def __call__(self, x):
@@ -93,11 +108,11 @@ class Attention(nnx.Module):
     """Multi-head attention with normalised queries and keys."""
 
     def __init__(self, config: DitConfig, compute: Compute, *, rngs: nnx.Rngs):
-        D, dtype = config.dim, jnp.dtype(compute.dtype)
-        self.q = _linear(D, D, dtype, rngs=rngs)
-        self.k = _linear(D, D, dtype, rngs=rngs)
-        self.v = _linear(D, D, dtype, rngs=rngs)
-        self.o = _linear(D, D, dtype, rngs=rngs)
+        D, dtype, wide = config.dim, jnp.dtype(compute.dtype), wide_dtype(compute)
+        self.q = Linear(D, D, dtype, wide, rngs=rngs)
+        self.k = Linear(D, D, dtype, wide, rngs=rngs)
+        self.v = Linear(D, D, dtype, rngs=rngs)
+        self.o = Linear(D, D, dtype, wide, rngs=rngs)
         self.q_norm = RmsNorm(D, config.eps)
         self.k_norm = RmsNorm(D, config.eps)
         self.heads = config.heads
@@ -133,9 +148,9 @@ class FeedForward(nnx.Module):
     """The block's MLP; GELU in its tanh form, as Wan2.1's."""
 
     def __init__(self, config: DitConfig, compute: Compute, *, rngs: nnx.Rngs):
-        dtype = jnp.dtype(compute.dtype)
-        self.up = _linear(config.dim, config.ffn_dim, dtype, rngs=rngs)
-        self.down = _linear(config.ffn_dim, config.dim, dtype, rngs=rngs)
+        dtype, wide = jnp.dtype(compute.dtype), wide_dtype(compute)
+        self.up = Linear(config.dim, config.ffn_dim, dtype, rngs=rngs)
+        self.down = Linear(config.ffn_dim, config.dim, dtype, wide, rngs=rngs)
 
     def __call__(self, x):
         return self.down(jax.nn.gelu(self.up(x), approximate=True))
@@ -174,7 +189,7 @@ class Head(nnx.Module):
         self.modulation = nnx.Param(
             jax.random.normal(rngs.params(), (2, config.dim)) / config.dim**0.5
         )
-        self.projection = _linear(config.dim, config.patch_dim, dtype, rngs=rngs)
+        self.projection = Linear(config.dim, config.patch_dim, dtype, rngs=rngs)
         self.eps = config.eps
 
     def __call__(self, x, modulation):
@@ -187,11 +202,11 @@ class Dit(nnx.Module):
 
     def __init__(self, config: DitConfig, compute: Compute = Compute(), *, rngs: nnx.Rngs):
         wide, dtype, D = wide_dtype(compute), jnp.dtype(compute.dtype), config.dim
-        self.patch_embedding = _linear(config.patch_dim, D, dtype, rngs=rngs)
+        self.patch_embedding = Linear(config.patch_dim, D, dtype, wide, rngs=rngs)
         gelu = lambda x: jax.nn.gelu(x, approximate=True)
         self.text_embedding = Mlp(config.text_dim, D, D, gelu, dtype, rngs=rngs)
         self.time_embedding = Mlp(config.freq_dim, D, D, jax.nn.silu, wide, rngs=rngs)
-        self.time_projection = _linear(D, 6 * D, wide, rngs=rngs)
+        self.time_projection = Linear(D, 6 * D, wide, rngs=rngs)
 
         @nnx.split_rngs(splits=config.layers)
         @nnx.vmap(in_axes=(0,), out_axes=0)
@@ -229,7 +244,7 @@ class Dit(nnx.Module):
 
     def embed(self, patches: Float[Array, "B N P"]) -> Float[Array, "B N D"]:
         """Tokens of latent patches, float32 or wider."""
-        return self.patch_embedding(patches).astype(wide_dtype(self.compute))
+        return self.patch_embedding(patches)
 
     def trunk(
         self, x: Float[Array, "B S D"], conditioning: Conditioning, rope: RopeTable
@@ -240,7 +255,7 @@ class Dit(nnx.Module):
 
         def block(x, layer):
             state, modulation, keys, values = layer
-            x = jax.ad_checkpoint.checkpoint_name(x, "block_input")
+            x = checkpoint_name(x, "block_input")
             return nnx.merge(graph, state)(x, modulation, keys, values, c.text_bias, rope), None
 
         if self.compute.remat != "none":

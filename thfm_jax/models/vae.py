@@ -263,7 +263,7 @@ class Vae(nnx.Module):
         def run(chunk, stream):
             return self.quant.linear(self.encoder(chunk, stream))
 
-        chunk = self.compute.vae_chunk * self.config.temporal_stride
+        chunk = self._chunk() * self.config.temporal_stride
         out = _in_chunks(run, video.astype(self.compute.vae_dtype), chunk)
         mean, log_variance = jnp.split(out, 2, axis=-1)
         return mean, jnp.clip(log_variance, -30.0, 20.0)
@@ -283,8 +283,13 @@ class Vae(nnx.Module):
         def run(chunk, stream):
             return self.decoder(self.post_quant.linear(chunk), stream)
 
-        out = _in_chunks(run, z, self.compute.vae_chunk)
+        out = _in_chunks(run, z, self._chunk())
         return jnp.clip(out.astype(scale.dtype), -1.0, 1.0)
+
+    def _chunk(self) -> int:
+        if self.compute.vae_chunk is None:
+            return 1 if jax.default_backend() == "cpu" else 5
+        return self.compute.vae_chunk
 
     def _statistics(self, dtype):
         return (jnp.asarray(v, dtype) for v in (self.config.latent_mean, self.config.latent_std))

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 # XLA attention handles as many queries at a time as keep the logits below this many bytes. On CPUs
 # logits that stay in the cache are also the fastest (docs/benchmarks.md).
-_LOGITS_BYTES = {"cpu": 16 << 20, "gpu": 1 << 30, "tpu": 512 << 20}
+_LOGITS_BYTES = {"cpu": 32 << 20, "gpu": 1 << 30, "tpu": 512 << 20}
 _SPLASH_BLOCK = 512
 
 

@@ -1,0 +1,158 @@
+"""THFM: a video diffusion transformer that perceives in one deterministic forward pass.
+
+The clip's own latents take the place of the noisy latents, the diffusion time is a constant, and
+the prompt says which task. The trunk returns the latents of a dense map and, from its keypoint
+tokens, keypoints. arXiv:2603.25892; which parts are published and which inferred is in
+docs/decisions.md.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Int, UInt8
+
+from thfm_jax.config import Compute, ThfmConfig
+from thfm_jax.models.dit import Dit
+from thfm_jax.models.sparse import CHANNELS, KeypointTokens
+from thfm_jax.models.vae import Vae
+from thfm_jax.ops.patches import patch_grid, patchify, unpatchify
+from thfm_jax.ops.rope import grid_positions, keypoint_positions, rope_table
+from thfm_jax.types import Conditioning, ModelOutput
+
+
+class Thfm(nnx.Module):
+    """VAE, trunk and keypoint tokens, joined."""
+
+    def __init__(self, config: ThfmConfig, compute: Compute = Compute(), *, rngs: nnx.Rngs):
+        self.vae = Vae(config.vae, compute, rngs=rngs)
+        self.dit = Dit(config.dit, compute, rngs=rngs)
+        self.sparse = KeypointTokens(
+            config.sparse, config.dit.dim, config.vae.temporal_stride, rngs=rngs
+        )
+        self.config, self.compute = config, compute
+
+    def __call__(
+        self, frames: UInt8[Array, "B T H W 3"], conditioning: Conditioning
+    ) -> ModelOutput:
+        """Everything one task's prompt asks of a batch of clips."""
+        output = self.perceive(self.encode(frames), conditioning)
+        return output.replace(dense=self.vae.decode(output.latents))
+
+    def encode(self, frames: UInt8[Array, "B T H W 3"]) -> Float[Array, "B Tz Hz Wz Z"]:
+        """Standardised latents of sRGB frames, 0-255."""
+        return self.vae.encode(frames.astype(jnp.float32) / 127.5 - 1.0)
+
+    def condition(self, text: Float[Array, "B L text_dim"]) -> Conditioning:
+        """Conditioning on prompt features, which are zero beyond the prompt's end."""
+        return self.dit.condition(jnp.full(1, self.config.timestep, jnp.float32), text)
+
+    def perceive(
+        self, latents: Float[Array, "B Tz Hz Wz Z"], conditioning: Conditioning
+    ) -> ModelOutput:
+        """One pass of the trunk and both read-outs; the dense map stays in latent form."""
+        c = self.config
+        B, *latent_grid, _ = latents.shape
+        grid = patch_grid(tuple(latent_grid), c.dit.patch)
+        positions = [grid_positions(grid), keypoint_positions(grid[0], c.sparse.joints)]
+        rope = rope_table(
+            np.concatenate(positions), c.dit.head_dim, c.dit.rope_theta, c.dit.rope_length
+        )
+        video = self.dit.embed(patchify(latents, c.dit.patch))
+        N = video.shape[1]
+        x = jnp.concatenate([video, self.sparse(B, grid[0]).astype(video.dtype)], axis=1)
+        x = self.dit.trunk(x, conditioning, rope)
+        out = unpatchify(self.dit.project(x[:, :N], conditioning), grid, c.dit.patch)
+        if c.reading == "velocity":
+            out = latents - out
+        return ModelOutput(latents=out, sparse=self.sparse.read(x[:, N:]))
+
+    def perceive_tasks(
+        self,
+        frames: UInt8[Array, "B T H W 3"],
+        conditioning: Conditioning,
+        dense: Bool[Array, "tasks"],
+        rows: Int[Array, "R"],
+        count: Int[Array, ""],
+    ) -> ModelOutput:
+        """The first `count` of the tasks in `rows`, each for every clip, from one VAE encode.
+
+        `conditioning` has all known tasks on its batch axis and `rows` holds indices into it;
+        `dense` says which of them want the VAE's decoder. The number of turns of the loop is a
+        value, not a shape, so one compiled program serves any subset of the tasks at the cost of
+        that subset. Forward only: such a loop has no reverse-mode derivative.
+
+        Returns:
+          The fields of `ModelOutput` with a leading axis R; entries from `count` on are zero, as
+          is `dense` for a task without dense map.
+        """
+        latents = self.encode(frames)
+        B, R, step = frames.shape[0], rows.shape[0], self.compute.tasks_at_once
+        rows = jnp.pad(rows, (0, -R % step), mode="edge")
+        clips = jnp.tile(latents, (step, 1, 1, 1, 1))
+        video = jax.ShapeDtypeStruct((step * B, *frames.shape[1:]), latents.dtype)
+
+        def turn(i, outputs):
+            chosen = jax.lax.dynamic_slice_in_dim(rows, i * step, step)
+            output = self.perceive(clips, _take(conditioning, jnp.repeat(chosen, B)))
+            output = output.replace(
+                dense=jax.lax.cond(
+                    dense[chosen].any(),
+                    self.vae.decode,
+                    lambda _: jnp.zeros(video.shape, video.dtype),
+                    output.latents,
+                )
+            )
+            return jax.tree.map(
+                lambda all, new: jax.lax.dynamic_update_slice_in_dim(
+                    all, new.reshape(step, B, *new.shape[1:]), i * step, axis=0
+                ),
+                outputs,
+                output,
+            )
+
+        lead = (rows.shape[0], B)
+        empty = ModelOutput(
+            latents=jnp.zeros((*lead, *latents.shape[1:]), latents.dtype),
+            sparse=jnp.zeros(
+                (*lead, frames.shape[1], self.config.sparse.joints, len(CHANNELS)), latents.dtype
+            ),
+            dense=jnp.zeros((*lead, *frames.shape[1:]), latents.dtype),
+        )
+        outputs = jax.lax.fori_loop(0, -(-count // step), turn, empty)
+        wanted = jnp.arange(rows.shape[0]) < count
+        return jax.tree.map(
+            lambda x: jnp.where(wanted.reshape(-1, *[1] * (x.ndim - 1)), x, 0)[:R], outputs
+        )
+
+
+def _take(conditioning: Conditioning, rows: Int[Array, "B"]) -> Conditioning:
+    """The rows of the text; the modulation is the same for all tasks."""
+    c = conditioning
+    return c.replace(
+        text_keys=c.text_keys[:, rows],
+        text_values=c.text_values[:, rows],
+        text_bias=None if c.text_bias is None else c.text_bias[rows],
+    )
+
+
+def fold_padding(conditioning: Conditioning, lengths: list[int]) -> Conditioning:
+    """The same conditioning with each prompt's padding tokens replaced by one.
+
+    Beyond a prompt's end its features are zero, so all those tokens have one key and one value, and
+    n equal keys weigh as much as a single one whose logit is greater by log n. A prompt of ten
+    tokens so needs eleven instead of 512. `lengths` are the prompts' numbers of tokens.
+    """
+    c = conditioning
+    L = c.text_keys.shape[2]
+    kept = min(L, -(-(max(lengths) + 1) // 8) * 8)
+    bias = np.full((len(lengths), kept), -np.inf, np.float32)
+    for row, length in zip(bias, lengths, strict=True):
+        row[:length] = 0
+        if length < L:
+            row[length] = np.log(L - length)
+    return c.replace(
+        text_keys=c.text_keys[:, :, :kept],
+        text_values=c.text_values[:, :, :kept],
+        text_bias=jnp.asarray(bias),
+    )
