@@ -1,10 +1,11 @@
 """Prompts: cleaning, ids, features with zeroed padding, and the file that keeps them."""
 
+import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
 import tokenizers
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
@@ -113,15 +114,25 @@ def test_damaged_spiece_model(data, tmp_path_factory):
         Tokenizer.load(directory)
 
 
-def test_features_are_zero_beyond_the_prompt():
-    def encoder(ids, mask):
-        rows = np.repeat(np.asarray(ids, np.float32)[..., None], 4, axis=2)
-        return np.where(np.asarray(mask)[..., None], rows, np.nan)
+def repeat_ids(ids, mask):
+    """An encoder whose features are the ids, and no numbers at all in the padding."""
+    return jnp.where(mask[..., None], jnp.repeat(ids[..., None], 4, axis=2), jnp.nan)
 
-    features, lengths = encode_prompts(encoder, ByteTokenizer(), ["ab", ""], length=4)
-    assert features.dtype == np.float32
-    np.testing.assert_array_equal(features[..., 0], [[100, 101, 1, 0], [1, 0, 0, 0]])
+
+@pytest.mark.parametrize("length", [4, 70])
+def test_features_are_zero_beyond_the_prompt(length):
+    features, lengths = encode_prompts(repeat_ids, ByteTokenizer(), ["ab", ""], length)
+    assert features.shape == (2, length, 4) and features.dtype == np.float32
+    np.testing.assert_array_equal(features[:, :4, 0], [[100, 101, 1, 0], [1, 0, 0, 0]])
+    assert not features[:, 4:].any()
     np.testing.assert_array_equal(lengths, [3, 1])
+
+
+@settings(deadline=None)  # Compiles on its first call.
+@given(st.lists(st.text("abc", max_size=100), min_size=1, max_size=3))
+def test_features_of_every_token_are_kept(texts):
+    features, _ = encode_prompts(repeat_ids, ByteTokenizer(), texts, length=101)
+    np.testing.assert_array_equal(features[..., 0], ByteTokenizer()(texts, 101)[0])
 
 
 rows = npst.arrays(
