@@ -109,6 +109,7 @@ class ThfmConfig:
 
     `timestep` in [0, 1000] is the constant diffusion time fed to the trunk; `reading` says what the
     trunk's output is: "x0" the target latents themselves, "velocity" input minus target.
+    `clip_area` in pixels and `clip_frames` tell what clips the weights are for.
     """
 
     name: str
@@ -118,6 +119,8 @@ class ThfmConfig:
     sparse: SparseConfig = SparseConfig()
     timestep: float = 500.0
     reading: str = "x0"
+    clip_area: int = 480 * 832
+    clip_frames: int = 45
 
     def __post_init__(self):
         if self.reading not in ("x0", "velocity"):
@@ -182,6 +185,8 @@ PRESETS = {
         vae=VaeConfig(base_dim=16, latent_mean=(0.0,) * 16, latent_std=(1.0,) * 16),
         text=TextConfig(layers=2, dim=128, heads=4, head_dim=32, ffn_dim=256, vocab_size=384),
         sparse=SparseConfig(hidden_dim=256),
+        clip_area=256 * 256,
+        clip_frames=17,
     ),
     "wan_1_3b": ThfmConfig(name="wan_1_3b", dit=_WAN_1_3B),
     "wan_14b": ThfmConfig(name="wan_14b", dit=_WAN_14B),

@@ -97,9 +97,7 @@ class ResBlock(nnx.Module):
         self.conv_1 = Conv((3, 3, 3), inputs, outputs, compute, rngs=rngs)
         self.norm_2 = RmsNorm(outputs)
         self.conv_2 = Conv((3, 3, 3), outputs, outputs, compute, rngs=rngs)
-        self.shortcut = (
-            Conv((), inputs, outputs, compute, rngs=rngs) if inputs != outputs else None
-        )
+        self.shortcut = Conv((), inputs, outputs, compute, rngs=rngs) if inputs != outputs else None
 
     def __call__(self, x, stream: Stream):
         y = self.conv_1.causal(jax.nn.silu(self.norm_1(x)), stream)
@@ -193,9 +191,7 @@ class Encoder(nnx.Module):
         stages: list[nnx.Module] = []
         for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
             for block in range(config.res_blocks):
-                stages.append(
-                    ResBlock(outputs if block else inputs, outputs, compute, rngs=rngs)
-                )
+                stages.append(ResBlock(outputs if block else inputs, outputs, compute, rngs=rngs))
             if i < len(config.temporal_down):
                 stages.append(Downsample(outputs, config.temporal_down[i], compute, rngs=rngs))
         self.conv_in = Conv((3, 3, 3), 3, widths[0], compute, rngs=rngs)

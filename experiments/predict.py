@@ -1,0 +1,70 @@
+"""Predicts depth, normals, matte, dense pose and keypoints of a video.
+
+    python -m experiments.predict --video=FILE --output=DIR [--tasks=all] [--model=DIR]
+
+Writes the files that thfm_jax/outputs.py lists. --video also takes an image or a folder of images.
+"""
+
+import sys
+
+from absl import app, flags
+from tqdm import tqdm
+
+import thfm_jax
+from thfm_jax import predict
+from thfm_jax.data import video
+from thfm_jax.outputs import UNTRAINED, PredictionWriter
+from thfm_jax.tasks import lookup
+
+_VIDEO = flags.DEFINE_string("video", None, "Video, image or folder of images.", required=True)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
+_TASKS = flags.DEFINE_string("tasks", "all", "Comma-separated task names.")
+_MODEL = flags.DEFINE_string("model", predict.DEFAULT_MODEL, "Model directory or preset.")
+_PROMPT = flags.DEFINE_multi_string("prompt", [], "TASK=TEXT: ask for a task in other words.")
+_AREA = flags.DEFINE_integer("area", None, "Pixels of the frames that the model sees, about.")
+_LENGTH = flags.DEFINE_integer("length", None, "Frames that the model sees at a time.")
+_OVERLAP = flags.DEFINE_integer("overlap", None, "Frames that two windows share.")
+_FOLD = flags.DEFINE_bool("fold", True, "Compute what is constant for a prompt once.")
+_OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace predictions in --output.")
+
+
+def run() -> None:
+    tasks = lookup(_TASKS.value)
+    info = video.probe(_VIDEO.value)
+    prompts = dict(item.split("=", 1) if "=" in item else (item, "") for item in _PROMPT.value)
+    predictor = thfm_jax.load(_MODEL.value, prompts=prompts, fold=_FOLD.value)
+    for warning in (*info.warnings, *([] if predictor.trained else [UNTRAINED])):
+        print(f"warning: {warning}", file=sys.stderr)
+    length = _LENGTH.value or predictor.config.clip_frames
+    overlap = length // 5 if _OVERLAP.value is None else _OVERLAP.value
+    blocks = predictor.stream(
+        video.stream(_VIDEO.value), tasks, area=_AREA.value, length=length, overlap=overlap
+    )
+    writer = PredictionWriter(
+        _OUTPUT.value,
+        info,
+        tasks,
+        model=predictor.name,
+        version=thfm_jax.__version__,
+        trained=predictor.trained,
+        windows={"length": length, "overlap": overlap},
+        overwrite=_OVERWRITE.value,
+    )
+    with writer, tqdm(total=info.frames, unit="frame") as bar:
+        for frames, values in blocks:
+            writer.append(frames, values)
+            bar.update(len(frames))
+    print(f"wrote {', '.join(tasks)} of {info.frames} frames to {_OUTPUT.value}")
+    if not predictor.trained:
+        print(f"{UNTRAINED}: the maps and keypoints in {_OUTPUT.value} mean nothing.")
+
+
+def main(_) -> None:
+    try:
+        run()
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)

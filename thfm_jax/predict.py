@@ -1,0 +1,331 @@
+"""A clip in, predictions out: at the source's resolution and frame count, in physical units.
+
+source frames -> windows -> fitted frames -> one jitted call for all tasks -> decoded maps and
+keypoints at the source's size -> joined windows
+"""
+
+import functools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jaxtyping import Array, Float, UInt8
+
+from thfm_jax import checkpoints, config
+from thfm_jax.config import Compute, ThfmConfig
+from thfm_jax.data.prompts import ByteTokenizer, Tokenizer, encode_prompts, load_features
+from thfm_jax.data.transforms import FitMap, fit, pad_frames
+from thfm_jax.models.sparse import KeypointTokens
+from thfm_jax.models.thfm import Thfm, fold_padding
+from thfm_jax.models.umt5 import Umt5Encoder, encode
+from thfm_jax.ops import windows
+from thfm_jax.tasks import TASKS, lookup
+from thfm_jax.types import Clip, ModelOutput, Predictions
+
+DEFAULT_MODEL = "thfm-tiny"
+
+_MATTE = "matte"
+_JOINS = {"depth": windows.fade_depth, "normals": windows.fade_normals}
+# Where there is no person; the other tasks have a value everywhere.
+_NOBODY = {"depth": np.nan, "normals": 0.0, "densepose": np.nan}
+
+Values = dict[str, np.ndarray]
+
+
+class Predictor:
+    """A model ready to use: `predictor(clip, tasks=["depth"]) -> Predictions`.
+
+    Attributes:
+      config: of the model.
+      name: of the model.
+      trained: False where any weight is random, or has not learned to perceive.
+      prompts: task name -> the text that asks for it.
+    """
+
+    def __init__(
+        self,
+        model: Thfm,
+        prompts: Mapping[str, tuple[str, Float[np.ndarray, "n D"]]],
+        *,
+        name: str,
+        trained: bool,
+        fold: bool = True,
+    ):
+        """Takes the model and, for every task, its prompt's text and unpadded features.
+
+        `fold` computes now what is constant for these weights and prompts, instead of in each call.
+        """
+        self.config, self.name, self.trained = model.config, name, trained
+        self.prompts = {task: prompts[task][0] for task in TASKS}
+        self._graph, self._state = nnx.split(model)
+        self._conditioning = self._padded([prompts[task][1] for task in TASKS])
+        self._condition: Callable[..., Any] = Thfm.condition
+        if fold:
+            condition = jax.jit(lambda state, text: nnx.merge(self._graph, state).condition(text))
+            lengths = [len(prompts[task][1]) for task in TASKS]
+            text = self._conditioning
+            self._conditioning = fold_padding(condition(self._state, text), lengths)
+            self._condition = lambda _, conditioning: conditioning
+        self.compiled = jax.jit(self._perceive)
+
+    def __call__(
+        self,
+        clip: Clip | UInt8[np.ndarray, "T H W 3"],
+        tasks: str | Sequence[str] = "all",
+        *,
+        area: int | None = None,
+        length: int | None = None,
+        overlap: int | None = None,
+    ) -> Predictions:
+        """What the tasks predict for a clip, or for frames [T, H, W, 3] uint8, sRGB.
+
+        The arguments are those of `stream`. Raises ValueError for an unknown task or frames of
+        another shape.
+        """
+        frames, fps = (clip.frames, float(clip.fps)) if isinstance(clip, Clip) else (clip, 0.0)
+        frames = np.asarray(frames)
+        blocks = [
+            v for _, v in self.stream(frames, tasks, area=area, length=length, overlap=overlap)
+        ]
+        values = {task: np.concatenate([b[task] for b in blocks]) for task in blocks[0]}
+        return Predictions(values, fps=fps, model=self.name, trained=self.trained)
+
+    def stream(
+        self,
+        frames: Iterable[UInt8[np.ndarray, "H W 3"]],
+        tasks: str | Sequence[str] = "all",
+        *,
+        area: int | None = None,
+        length: int | None = None,
+        overlap: int | None = None,
+    ) -> Iterator[tuple[UInt8[np.ndarray, "t H W 3"], Values]]:
+        """Blocks of frames and what is predicted for them, for a video of any length.
+
+        Args:
+          frames: uint8, sRGB, all of one size.
+          tasks: "all", a comma-separated list or a sequence of names.
+          area: pixels of the fitted frames, about; the config's by default.
+          length: frames that the model sees at a time; the config's by default.
+          overlap: frames that two windows share; a fifth of the length by default.
+
+        Yields:
+          The next source frames, and task name -> array as in `types.Predictions`.
+        """
+        wanted = lookup(tasks)
+        length = length or self.config.clip_frames
+        overlap = length // 5 if overlap is None else overlap
+        needed = {*wanted, _MATTE} if _NOBODY.keys() & set(wanted) else set(wanted)
+        blenders = {
+            task: windows.Blender(overlap, _JOINS.get(task)) for task in TASKS if task in needed
+        }
+        held: list[np.ndarray] = []
+        stop = 0
+        for window, block in windows.stream(_checked(frames), length, overlap):
+            held.extend(block[stop - window.start :])
+            stop = window.stop
+            values = self._window(block, tuple(blenders), area or self.config.clip_area)
+            person = values[_MATTE] > 0.5 if _MATTE in values else None
+            ready = {task: b.add(window, values[task], person) for task, b in blenders.items()}
+            count = len(next(iter(ready.values())))
+            if count:
+                yield np.stack(held[:count]), _mask(ready, wanted)
+                held = held[count:]
+        yield np.stack(held), _mask({task: b.finish() for task, b in blenders.items()}, wanted)
+
+    def outputs(self, frames: UInt8[Array, "B T H W 3"], tasks: Sequence[str]) -> ModelOutput:
+        """Raw network values for clips of a size that the model accepts, with a leading task axis.
+
+        One call of one compiled program, whichever the tasks.
+        """
+        names = list(TASKS)
+        rows = np.zeros(len(names), np.int32)
+        rows[: len(tasks)] = [names.index(task) for task in tasks]
+        output = self.compiled(self._state, self._conditioning, frames, rows, len(tasks))
+        return jax.tree.map(lambda x: x[: len(tasks)], output)
+
+    def _perceive(self, state, conditioning, frames, rows, count):
+        model = nnx.merge(self._graph, state)
+        dense = jnp.array([spec.kind == "dense" for spec in TASKS.values()])
+        conditioning = self._condition(model, conditioning)
+        return model.perceive_tasks(frames, conditioning, dense, rows, count)
+
+    def _window(self, frames, tasks: tuple[str, ...], area: int) -> Values:
+        """Decoded predictions of one window at the source's size."""
+        fitted, mapping = fit(frames, self.config.size_multiple, area)
+        padded, _ = pad_frames(fitted, self.config.vae.temporal_stride)
+        output = self.outputs(padded[None], tasks)
+        values = {}
+        for row, task in enumerate(tasks):
+            raw = output.dense if TASKS[task].kind == "dense" else output.sparse
+            values[task] = _decode(task, np.asarray(raw[row, 0, : len(frames)]), mapping)
+        return values
+
+    def _padded(self, features: Sequence[np.ndarray]) -> Float[Array, "tasks L D"]:
+        dit = self.config.dit
+        text = np.zeros((len(features), dit.text_length, dit.text_dim), np.float32)
+        for row, rows in zip(text, features, strict=True):
+            row[: len(rows)] = rows
+        return jnp.asarray(text)
+
+
+def load(
+    model: str | Path = DEFAULT_MODEL,
+    *,
+    compute: Compute | None = None,
+    prompts: Mapping[str, str] | None = None,
+    fold: bool = True,
+) -> Predictor:
+    """The `Predictor` of a model directory or, with random weights, of a preset's name.
+
+    Args:
+      model: a directory that `experiments.convert` or training wrote, a preset of
+        `thfm_jax.config`, or "thfm-tiny", which is the preset "tiny" until its weights ship.
+      compute: how to run it; None takes float32 on CPUs and bfloat16 elsewhere.
+      prompts: task name -> text to use instead of the task's own prompt; needs the text encoder.
+      fold: see `Predictor`.
+
+    Raises:
+      CheckpointError: the directory is no model, or a part of it is missing or does not fit.
+      ValueError: the name is unknown, or a prompt is too long or for no task.
+    """
+    compute = compute or default_compute()
+    texts = {name: task.prompt for name, task in TASKS.items()}
+    for name in prompts or {}:
+        lookup(name)
+    texts.update(prompts or {})
+    name = "tiny" if model == DEFAULT_MODEL else str(model)
+    if name in config.PRESETS and not Path(name).is_dir():
+        return _random(config.preset(name), compute, texts, fold)
+    return _restored(Path(model), compute, texts, fold)
+
+
+def default_compute() -> Compute:
+    """float32 on CPUs, bfloat16 matmuls and convolutions on accelerators."""
+    if jax.default_backend() == "cpu":
+        return Compute()
+    return Compute(dtype="bfloat16", vae_dtype="bfloat16")
+
+
+def _random(c: ThfmConfig, compute: Compute, texts: dict[str, str], fold: bool) -> Predictor:
+    model = Thfm(c, compute, rngs=nnx.Rngs(0))
+    encoder = Umt5Encoder(c.text, rngs=nnx.Rngs(1))
+    prompts = _encode(encoder, ByteTokenizer(), texts, c.dit.text_length)
+    return Predictor(model, prompts, name=f"{c.name} (random)", trained=False, fold=fold)
+
+
+def _restored(directory: Path, compute: Compute, texts: dict[str, str], fold: bool) -> Predictor:
+    c = checkpoints.load_config(directory)
+    abstract = nnx.eval_shape(lambda: Thfm(c, compute, rngs=nnx.Rngs(0)))
+    graph, state = nnx.split(abstract)
+    params = nnx.to_pure_dict(state)
+    present = checkpoints.present_parts(directory)
+    for part in (checkpoints.VAE, checkpoints.DIT):
+        params[part] = checkpoints.restore(directory, part, _stored_as(params[part], part, compute))
+    if checkpoints.SPARSE in present:
+        params["sparse"] = checkpoints.restore(directory, checkpoints.SPARSE, params["sparse"])
+    else:
+        tokens = KeypointTokens(c.sparse, c.dit.dim, c.vae.temporal_stride, rngs=nnx.Rngs(0))
+        params["sparse"] = nnx.to_pure_dict(nnx.state(tokens))
+    nnx.replace_by_pure_dict(state, params)
+    manifest = directory / checkpoints.MANIFEST
+    trained = manifest.exists() and bool(json.loads(manifest.read_text()).get("trained", False))
+    return Predictor(
+        nnx.merge(graph, state),
+        _prompts(directory, c, texts),
+        name=c.name,
+        trained=trained,
+        fold=fold,
+    )
+
+
+def _stored_as(target: dict, part: str, compute: Compute) -> dict:
+    """`target` with the dtypes to hold weights in: matrices as they are used, the rest float32."""
+    dtype = compute.vae_dtype if part == checkpoints.VAE else compute.dtype
+
+    def leaf(path, x):
+        keys = [entry.key for entry in path]
+        matrix = keys[-1] == "kernel" and not {"head", "time_embedding", "time_projection"} & set(
+            keys
+        )
+        return jax.ShapeDtypeStruct(x.shape, jnp.dtype(dtype) if matrix else x.dtype)
+
+    return jax.tree_util.tree_map_with_path(leaf, target)
+
+
+def _prompts(directory: Path, c: ThfmConfig, texts: dict[str, str]) -> dict:
+    """Text and features of each task's prompt: those stored, or from the text encoder."""
+    path = directory / checkpoints.PROMPTS
+    stored = load_features(path) if path.exists() else {}
+    known = {text: rows for text, rows in stored.values()}
+    missing = {task: text for task, text in texts.items() if text not in known}
+    if missing and checkpoints.TEXT_ENCODER not in checkpoints.present_parts(directory):
+        task, text = next(iter(missing.items()))
+        raise checkpoints.CheckpointError(
+            f"{directory} holds no features for the prompt {text!r} of the task {task} and no text "
+            "encoder: convert that part too, then run experiments.encode_prompts"
+        )
+    found = {task: (text, known[text]) for task, text in texts.items() if text in known}
+    if missing:
+        tokenizer = Tokenizer.load(directory / checkpoints.TOKENIZER)
+        encoder = restore_text_encoder(directory, c)
+        found.update(_encode(encoder, tokenizer, missing, c.dit.text_length))
+    return found
+
+
+def restore_text_encoder(directory: Path, c: ThfmConfig) -> Umt5Encoder:
+    """The text encoder of a model directory, each array in the dtype it is stored in."""
+    graph, state = nnx.split(nnx.eval_shape(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(0))))
+    stored = checkpoints.stored(directory, checkpoints.TEXT_ENCODER)
+    target = {
+        path: jax.ShapeDtypeStruct(leaf.shape, stored[path].dtype if path in stored else leaf.dtype)
+        for path, leaf in nnx.to_flat_state(state)
+    }
+    params = checkpoints.restore(directory, checkpoints.TEXT_ENCODER, checkpoints.nest(target))
+    nnx.replace_by_pure_dict(state, params)
+    return nnx.merge(graph, state)
+
+
+def _encode(encoder: Umt5Encoder, tokenizer: Tokenizer, texts: dict[str, str], length: int) -> dict:
+    features, lengths = encode_prompts(
+        functools.partial(encode, encoder), tokenizer, list(texts.values()), length
+    )
+    return {
+        task: (text, np.asarray(rows[:n]))
+        for (task, text), rows, n in zip(texts.items(), features, lengths, strict=True)
+    }
+
+
+def _decode(task: str, raw: np.ndarray, mapping: FitMap) -> np.ndarray:
+    """Physical values at the source's size of raw values at the fitted one."""
+    spec = TASKS[task]
+    if spec.kind == "dense":
+        return np.asarray(spec.decode(mapping.restore_maps(raw)))
+    points = np.array(spec.decode(raw, mapping.size))
+    if task == "keypoints2d":
+        points[..., :2] = mapping.restore_points(points[..., :2])
+    return points
+
+
+def _mask(values: Values, wanted: Sequence[str]) -> Values:
+    """The wanted values, with what has none where the matte shows no person."""
+    masked = {task: values[task] for task in wanted}
+    for task, nobody in _NOBODY.items():
+        if task in masked:
+            absent = values[_MATTE] <= 0.5
+            absent = absent.reshape(absent.shape + (1,) * (masked[task].ndim - absent.ndim))
+            masked[task] = np.where(absent, np.float32(nobody), masked[task])
+    return masked
+
+
+def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    for frame in frames:
+        if frame.ndim != 3 or frame.shape[-1] != 3 or frame.dtype != np.uint8:
+            raise ValueError(
+                f"expected frames [H, W, 3] of uint8, got {list(frame.shape)} of {frame.dtype}"
+            )
+        yield frame
