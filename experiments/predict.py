@@ -31,7 +31,7 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace predictions in --out
 def run() -> None:
     tasks = lookup(_TASKS.value)
     info = video.probe(_VIDEO.value)
-    prompts = dict(item.split("=", 1) if "=" in item else (item, "") for item in _PROMPT.value)
+    prompts = {task: text for task, _, text in (item.partition("=") for item in _PROMPT.value)}
     predictor = thfm_jax.load(_MODEL.value, prompts=prompts, fold=_FOLD.value)
     for warning in (*info.warnings, *([] if predictor.trained else [UNTRAINED])):
         print(f"warning: {warning}", file=sys.stderr)

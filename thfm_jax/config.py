@@ -152,10 +152,10 @@ class Compute:
       vae_dtype: dtype of the VAE's convolutions.
       attention: "xla", "cudnn", "splash", or "auto" for the platform that JAX runs on. Say it
         outright when compiling for a platform that this machine does not have.
-      conv: "native" (one 3-D convolution), "planes" (a sum of three 2-D convolutions, up to 2.2 times
-        faster in XLA on CPUs), or "auto".
-      remat: what a block keeps for the backward pass: "none" (everything), "full" (its input only),
-        "dots" (matmul results), "offload" (its input, in host memory).
+      conv: "native" (one 3-D convolution), "planes" (a sum of three 2-D convolutions, which XLA
+        runs up to twice as fast on CPUs), or "auto".
+      remat: what a block keeps for the backward pass: "none" (everything), "full" (its input
+        only), "dots" (matmul results), "offload" (its input, in host memory).
       scan: run the blocks under `lax.scan`; False unrolls them.
       vae_chunk: latent frames that the VAE handles at a time; 0 means the whole clip. None takes 1
         on CPUs (measured the fastest) and 5 elsewhere.
@@ -210,7 +210,7 @@ def from_json(kind: type, text: str) -> Any:
     return _build(kind, json.loads(text))
 
 
-def _build(kind: type, data: dict) -> Any:
+def _build(kind: Any, data: dict) -> Any:
     fields = {field.name: field for field in dataclasses.fields(kind)}
     unknown = sorted(set(data) - set(fields))
     if unknown:

@@ -6,7 +6,7 @@ keypoints at the source's size -> joined windows
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from thfm_jax.models.thfm import Thfm, fold_padding
 from thfm_jax.models.umt5 import Umt5Encoder, encode
 from thfm_jax.ops import windows
 from thfm_jax.tasks import TASKS, lookup
-from thfm_jax.types import Clip, ModelOutput, Predictions
+from thfm_jax.types import Clip, Conditioning, ModelOutput, Predictions
 
 DEFAULT_MODEL = "thfm-tiny"
 
@@ -63,14 +63,12 @@ class Predictor:
         self.config, self.name, self.trained = model.config, name, trained
         self.prompts = {task: prompts[task][0] for task in TASKS}
         self._graph, self._state = nnx.split(model)
-        self._conditioning = self._padded([prompts[task][1] for task in TASKS])
-        self._condition: Callable[..., Any] = Thfm.condition
+        features = [prompts[task][1] for task in TASKS]
+        self._prompt: Array | Conditioning = self._padded(features)
         if fold:
             condition = jax.jit(lambda state, text: nnx.merge(self._graph, state).condition(text))
-            lengths = [len(prompts[task][1]) for task in TASKS]
-            text = self._conditioning
-            self._conditioning = fold_padding(condition(self._state, text), lengths)
-            self._condition = lambda _, conditioning: conditioning
+            conditioning = condition(self._state, self._prompt)
+            self._prompt = fold_padding(conditioning, [len(rows) for rows in features])
         self.compiled = jax.jit(self._perceive)
 
     def __call__(
@@ -137,7 +135,9 @@ class Predictor:
                 held = held[count:]
         yield np.stack(held), _mask({task: b.finish() for task, b in blenders.items()}, wanted)
 
-    def outputs(self, frames: UInt8[Array, "B T H W 3"], tasks: Sequence[str]) -> ModelOutput:
+    def outputs(
+        self, frames: UInt8[Array | np.ndarray, "B T H W 3"], tasks: Sequence[str]
+    ) -> ModelOutput:
         """Raw network values for clips of a size that the model accepts, with a leading task axis.
 
         One call of one compiled program, whichever the tasks.
@@ -145,13 +145,14 @@ class Predictor:
         names = list(TASKS)
         rows = np.zeros(len(names), np.int32)
         rows[: len(tasks)] = [names.index(task) for task in tasks]
-        output = self.compiled(self._state, self._conditioning, frames, rows, len(tasks))
+        output = self.compiled(self._state, self._prompt, frames, rows, len(tasks))
         return jax.tree.map(lambda x: x[: len(tasks)], output)
 
-    def _perceive(self, state, conditioning, frames, rows, count):
+    def _perceive(self, state, prompt, frames, rows, count):
         model = nnx.merge(self._graph, state)
         dense = jnp.array([spec.kind == "dense" for spec in TASKS.values()])
-        conditioning = self._condition(model, conditioning)
+        folded = isinstance(prompt, Conditioning)
+        conditioning = prompt if folded else model.condition(prompt)
         return model.perceive_tasks(frames, conditioning, dense, rows, count)
 
     def _window(self, frames, tasks: tuple[str, ...], area: int) -> Values:
@@ -161,7 +162,7 @@ class Predictor:
         output = self.outputs(padded[None], tasks)
         values = {}
         for row, task in enumerate(tasks):
-            raw = output.dense if TASKS[task].kind == "dense" else output.sparse
+            raw: Any = output.dense if TASKS[task].kind == "dense" else output.sparse
             values[task] = _decode(task, np.asarray(raw[row, 0, : len(frames)]), mapping)
         return values
 
@@ -212,8 +213,8 @@ def default_compute() -> Compute:
 
 
 def _random(c: ThfmConfig, compute: Compute, texts: dict[str, str], fold: bool) -> Predictor:
-    model = Thfm(c, compute, rngs=nnx.Rngs(0))
-    encoder = Umt5Encoder(c.text, rngs=nnx.Rngs(1))
+    model = nnx.jit(lambda: Thfm(c, compute, rngs=nnx.Rngs(0)))()
+    encoder = nnx.jit(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(1)))()
     prompts = _encode(encoder, ByteTokenizer(), texts, c.dit.text_length)
     return Predictor(model, prompts, name=f"{c.name} (random)", trained=False, fold=fold)
 
@@ -280,9 +281,9 @@ def _prompts(directory: Path, c: ThfmConfig, texts: dict[str, str]) -> dict:
 def restore_text_encoder(directory: Path, c: ThfmConfig) -> Umt5Encoder:
     """The text encoder of a model directory, each array in the dtype it is stored in."""
     graph, state = nnx.split(nnx.eval_shape(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(0))))
-    stored = checkpoints.stored(directory, checkpoints.TEXT_ENCODER)
+    stored: dict[Any, Any] = checkpoints.stored(directory, checkpoints.TEXT_ENCODER)
     target = {
-        path: jax.ShapeDtypeStruct(leaf.shape, stored[path].dtype if path in stored else leaf.dtype)
+        path: jax.ShapeDtypeStruct(leaf.shape, stored.get(path, leaf).dtype)
         for path, leaf in nnx.to_flat_state(state)
     }
     params = checkpoints.restore(directory, checkpoints.TEXT_ENCODER, checkpoints.nest(target))

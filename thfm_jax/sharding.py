@@ -34,7 +34,7 @@ def make_mesh(
     sequence: int = 1,
     devices: Sequence[jax.Device] | None = None,
 ) -> Mesh:
-    """A mesh over `devices` (default: all); raises ValueError where the sizes do not multiply up."""
+    """A mesh over `devices` (default: all); ValueError where the sizes do not multiply up."""
     devices = list(jax.devices() if devices is None else devices)
     shape = (data, fsdp, tensor, sequence)
     if np.prod(shape) != len(devices):
@@ -44,7 +44,7 @@ def make_mesh(
 
 
 def parameter_spec(path: Sequence[str | int], shape: Sequence[int], mesh: Mesh) -> PartitionSpec:
-    """How to split the parameter at `path`; an axis that its mesh axis does not divide stays whole."""
+    """How to split the parameter at `path`; an axis that does not divide evenly stays whole."""
     name = "/".join(map(str, path))
     logical: tuple[str, ...] = ()
     for pattern, axes in _PARAMETERS:

@@ -1,7 +1,7 @@
 """The Wan2.1 video diffusion transformer, deterministic part: tokens in, tokens out.
 
-What depends on the diffusion time and the prompt alone is computed apart (`Dit.condition`), since in
-THFM both are constant for a task: see `types.Conditioning`.
+What depends on the diffusion time and the prompt alone is computed apart (`Dit.condition`), since
+in THFM both are constant for a task: see `types.Conditioning`.
 
 Precision: the residual stream, norms, modulation, the time path and the head are float32; matmuls
 and attention run in `Compute.dtype`. Where that is float64 everything is.

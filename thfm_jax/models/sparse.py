@@ -1,8 +1,8 @@
 """Learnable keypoint tokens: one for each joint and latent frame, and their read-out.
 
-OURS, after the published fact that THFM's sparse outputs come from learnable tokens: a joint has one
-token, the same in every latent frame. It joins the video tokens before the first block and tells
-the frames apart by its rotary time index alone (`ops.rope.keypoint_positions`).
+OURS, after the published fact that THFM's sparse outputs come from learnable tokens: a joint has
+one token, the same in every latent frame. It joins the video tokens before the first block and
+tells the frames apart by its rotary time index alone (`ops.rope.keypoint_positions`).
 """
 
 import jax

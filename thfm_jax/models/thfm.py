@@ -6,6 +6,8 @@ tokens, keypoints. arXiv:2603.25892; which parts are published and which inferre
 docs/decisions.md.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -37,7 +39,7 @@ class Thfm(nnx.Module):
     ) -> ModelOutput:
         """Everything one task's prompt asks of a batch of clips."""
         output = self.perceive(self.encode(frames), conditioning)
-        return output.replace(dense=self.vae.decode(output.latents))
+        return dataclasses.replace(output, dense=self.vae.decode(output.latents))
 
     def encode(self, frames: UInt8[Array, "B T H W 3"]) -> Float[Array, "B Tz Hz Wz Z"]:
         """Standardised latents of sRGB frames, 0-255."""
@@ -52,8 +54,8 @@ class Thfm(nnx.Module):
     ) -> ModelOutput:
         """One pass of the trunk and both read-outs; the dense map stays in latent form."""
         c = self.config
-        B, *latent_grid, _ = latents.shape
-        grid = patch_grid(tuple(latent_grid), c.dit.patch)
+        B, Tz, Hz, Wz, _ = latents.shape
+        grid = patch_grid((Tz, Hz, Wz), c.dit.patch)
         positions = [grid_positions(grid), keypoint_positions(grid[0], c.sparse.joints)]
         rope = rope_table(
             np.concatenate(positions), c.dit.head_dim, c.dit.rope_theta, c.dit.rope_length
@@ -95,13 +97,14 @@ class Thfm(nnx.Module):
         def turn(i, outputs):
             chosen = jax.lax.dynamic_slice_in_dim(rows, i * step, step)
             output = self.perceive(clips, _take(conditioning, jnp.repeat(chosen, B)))
-            output = output.replace(
+            output = dataclasses.replace(
+                output,
                 dense=jax.lax.cond(
                     dense[chosen].any(),
                     self.vae.decode,
                     lambda _: jnp.zeros(video.shape, video.dtype),
                     output.latents,
-                )
+                ),
             )
             return jax.tree.map(
                 lambda all, new: jax.lax.dynamic_update_slice_in_dim(
@@ -129,7 +132,8 @@ class Thfm(nnx.Module):
 def _take(conditioning: Conditioning, rows: Int[Array, "B"]) -> Conditioning:
     """The rows of the text; the modulation is the same for all tasks."""
     c = conditioning
-    return c.replace(
+    return dataclasses.replace(
+        c,
         text_keys=c.text_keys[:, rows],
         text_values=c.text_values[:, rows],
         text_bias=None if c.text_bias is None else c.text_bias[rows],
@@ -151,7 +155,8 @@ def fold_padding(conditioning: Conditioning, lengths: list[int]) -> Conditioning
         row[:length] = 0
         if length < L:
             row[length] = np.log(L - length)
-    return c.replace(
+    return dataclasses.replace(
+        c,
         text_keys=c.text_keys[:, :, :kept],
         text_values=c.text_values[:, :, :kept],
         text_bias=jnp.asarray(bias),

@@ -7,6 +7,8 @@ chunked form are the same code, and a clip of any length needs memory for one ch
 Source: wan/modules/vae.py, whose chunks are one latent frame each.
 """
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -57,7 +59,7 @@ class RmsNorm(nnx.Module):
 
 
 class Conv(nnx.Module):
-    """Kernel [*window, inputs, outputs] and bias; a window of () is a linear map of the channels."""
+    """Kernel [*window, inputs, outputs] and bias; the window () is a linear map of channels."""
 
     def __init__(
         self, window: tuple[int, ...], inputs: int, outputs: int, compute: Compute, *, rngs
@@ -189,7 +191,7 @@ class Encoder(nnx.Module):
     def __init__(self, config: VaeConfig, compute: Compute, *, rngs):
         widths = [config.base_dim * m for m in (1, *config.multipliers)]
         stages: list[nnx.Module] = []
-        for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             for block in range(config.res_blocks):
                 stages.append(ResBlock(outputs if block else inputs, outputs, compute, rngs=rngs))
             if i < len(config.temporal_down):

@@ -1,5 +1,8 @@
 """Convolutions over video, channels last, in the form that each platform runs fastest."""
 
+import functools
+import operator
+
 import jax
 from jaxtyping import Array, Float
 
@@ -31,14 +34,12 @@ def conv3d(
         )
     if implementation != "planes":
         raise ValueError(f'conv is "auto", "native" or "planes", not {implementation!r}')
-    B, T, H, W, _ = x.shape
-    frames = (T - taps) // time_stride + 1
-    total = None
+    frames = (x.shape[1] - taps) // time_stride + 1
+    planes = []
     for tap in range(taps):
         last = tap + (frames - 1) * time_stride + 1
-        plane = conv2d(x[:, tap:last:time_stride], kernel[tap], padding=padding)
-        total = plane if total is None else total + plane
-    return total
+        planes.append(conv2d(x[:, tap:last:time_stride], kernel[tap], padding=padding))
+    return functools.reduce(operator.add, planes)
 
 
 def conv2d(

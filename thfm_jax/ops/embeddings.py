@@ -1,12 +1,13 @@
 """The sinusoidal embedding of the diffusion time."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 
 def timestep_embedding(
-    timestep: Float[Array, "B"], dim: int, dtype: str = "float32"
+    timestep: Float[Array, "B"], dim: int, dtype: jax.typing.DTypeLike = "float32"
 ) -> Float[Array, "B dim"]:
     """[cos, sin] of the diffusion time, 0 to 1000, at dim / 2 frequencies from 1 down to 1e-4.
 
