@@ -1,5 +1,7 @@
 """The joint table is a tree that mirrors onto itself, and the subsets are what they are called."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -81,7 +83,7 @@ def test_known_approximations():
 
 
 def test_h36m14_takes_the_joints_of_h36m17():
-    # SPIN's H36M_TO_J14 for this order of the 17.
+    # Ankle to ankle, wrist to wrist, thorax, head: what SPIN's H36M_TO_J14 picks.
     order = [3, 2, 1, 4, 5, 6, 16, 15, 14, 11, 12, 13, 8, 10]
     np.testing.assert_array_equal(
         joints.SUBSET_INDICES["h36m14"], joints.SUBSET_INDICES["h36m17"][order]
@@ -92,3 +94,13 @@ def test_roots_of_the_protocols_are_the_hips():
     hips = {INDEX["left_hip"], INDEX["right_hip"]}
     assert set(joints.SUBSET_INDICES["smpl24"][[1, 2]].tolist()) == hips
     assert set(joints.SUBSET_INDICES["h36m14"][[2, 3]].tolist()) == hips
+
+
+def test_the_documentation_has_the_table():
+    page = (pathlib.Path(__file__).parents[2] / "docs" / "tasks.md").read_text()
+    for index, joint in enumerate(JOINTS):
+        assert f"| {index} | `{joint.name}` |" in page
+        assert f"| {joint.definition} |" in page
+    for name, matches in SUBSETS.items():
+        assert f"| `{name}` | {len(matches)} |" in page
+        assert all(f"| {match.note} |" in page for match in matches if match.note)

@@ -140,4 +140,5 @@ def fit_similarity(
     variance = xp.sum(share * spread**2, axis=(-2, -1))
     scale = xp.sum(singular * signs, axis=-1) / xp.where(variance > 0, variance, 1)
     moved = scale[..., None] * xp.sum(rotation * source_mean, axis=-1)
-    return scale, rotation, target_mean[..., 0, :] - moved
+    # NumPy's sums over all axes are no arrays.
+    return xp.asarray(scale), rotation, target_mean[..., 0, :] - moved

@@ -1,14 +1,15 @@
 """Dense pose: which point of the body each pixel shows.
 
 The answer is the point's position on a template body at rest, in metres: x to the body's left, y
-up, z to its front, the origin in the middle of the template's bounding box in x and y. The template
-is a standing person about 1.7 m tall with arms held out or half down, so x and y stay within
-0.9 m of the origin in either pose, and z, being a body's thickness, well within.
+up, z to its front, the origin in the middle of its height and width. The template is a standing
+person about 1.7 m tall with arms held out or half down: x and y stay within 0.9 m of the origin in
+either pose, and z, a body's thickness, between -0.2 and 0.4 m. (MakeHuman's base mesh, arms half
+down, fills x -0.50 to 0.50, y -0.82 to 0.85, z -0.10 to 0.32 m.)
 
 The code is the position divided by `BOX_M`, the half side of a cube: the body uses [-0.9, 0.9] of
-the channels, and about [-0.2, 0.4] of z. The background is the cube's corner (-1, -1, -1), black,
-more than 0.7 in z from anything on the body. Unlike chart indices, positions are continuous over
-the body, so a VAE may blur them.
+the channels. The background is the cube's corner (-1, -1, -1), black, at least 0.8 in z from
+anything on the body. Unlike chart indices, positions are continuous over the body, so a VAE may
+blur them.
 """
 
 import jax.numpy as jnp

@@ -232,7 +232,7 @@ _LSP = {
 }
 _LSP_NOTES = {
     "neck": "Human3.6M's thorax: middle of the shoulders, near the base of the neck",
-    "head": "Human3.6M's head: inside the skull; 3DPW's regressor puts it at the top of the head",
+    "head": "Human3.6M's head: inside the skull, below its highest point",
 }
 
 _SMPL = {

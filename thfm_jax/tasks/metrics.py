@@ -206,10 +206,8 @@ def mpjpe(
 
 
 def _frame_mean(errors: Float[np.ndarray, "T K"], mask: Bool[np.ndarray, "T K"]) -> float:
-    rows = [
-        (float(np.mean(row[seen])),) for row, seen in zip(errors, mask, strict=True) if any(seen)
-    ]
-    return _column_means(rows, 1)[0]
+    frames = [np.mean(row[seen]) for row, seen in zip(errors, mask, strict=True) if seen.any()]
+    return _pooled(np.mean, np.array(frames))
 
 
 def rooted(points: Float[np.ndarray, "T K 3"], roots: tuple[int, ...]) -> Numbers:

@@ -12,7 +12,7 @@ from thfm_jax.tasks import losses, metrics
 from thfm_jax.tasks.spec import Loss, Mask, TaskSpec, is_foreground, weights
 from thfm_jax.types import Array, Target
 
-# Shorter predictions have no direction: the VAE's noise on the background stays below this.
+# Shorter predictions have no direction that could be told from the background's noise.
 MIN_LENGTH = 0.1
 
 
