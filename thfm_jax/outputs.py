@@ -18,6 +18,7 @@ import errno
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -114,11 +115,10 @@ class PredictionWriter:
             for task, array in self._arrays.items():
                 array.append(values[task], len(frames))
             self._fix_depth_limits(values.get("depth"))
-            for index, frame in enumerate(frames):
-                now = {task: np.asarray(value[index]) for task, value in values.items()}
-                for task, value in now.items():
-                    self._videos[task].append(self._painter.picture(task, value, frame))
-                self._videos["overlay"].append(self._painter.overlay(frame, now))
+            # Painting and encoding release the interpreter's lock, so each video gets a thread.
+            with ThreadPoolExecutor(len(self._videos)) as pool:
+                for _ in pool.map(lambda name: self._show(name, frames, values), self._videos):
+                    pass
         self._frames += len(frames)
 
     def close(self) -> None:
@@ -147,6 +147,11 @@ class PredictionWriter:
             file.abort()
         _remove(self._partial)
 
+    @property
+    def info(self) -> VideoInfo:
+        """The source, with as many frames as have come."""
+        return self._info.with_frames(self._frames)
+
     def __enter__(self) -> "PredictionWriter":
         return self
 
@@ -169,6 +174,16 @@ class PredictionWriter:
                 f"{self._directory}: the disk is full after {done}; nothing is kept"
             ) from error
 
+    def _show(self, name: str, frames: np.ndarray, values: Mapping[str, np.ndarray]) -> None:
+        """Adds pictures of the frames to the video of that name."""
+        for index, frame in enumerate(frames):
+            now = {task: np.asarray(value[index]) for task, value in values.items()}
+            if name == "overlay":
+                picture = self._painter.overlay(frame, now)
+            else:
+                picture = self._painter.picture(name, now[name], frame)
+            self._videos[name].append(picture)
+
     def _fix_depth_limits(self, depth: np.ndarray | None) -> None:
         """Spans the colours over the first block that shows a person, so that they never jump."""
         if depth is not None and self._depth_limits is None:
@@ -177,7 +192,7 @@ class PredictionWriter:
 
     def _describe(self) -> dict[str, Any]:
         """What `meta.json` holds."""
-        info = self._info.with_frames(self._frames)
+        info = self.info
         specs = {task: TASKS[task] for task in self._arrays}
         warning = {} if self._meta["trained"] else {"warning": UNTRAINED}
         return {

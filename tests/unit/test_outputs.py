@@ -228,7 +228,7 @@ def test_a_missing_task_is_told(tmp_path):
     values = random_values()
     del values["matte"]
     with (
-        pytest.raises(ValueError, match="expected .*'matte'.*, got"),
+        pytest.raises(ValueError, match=r"expected .*'matte'.*, got"),
         writer(tmp_path / "o") as folder,
     ):
         folder.append(random_frames(), values)

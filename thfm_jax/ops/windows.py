@@ -145,8 +145,9 @@ def fade_depth(
     if np.count_nonzero(shared) >= _MIN_FOREGROUND:
         source, target = (side[shared].astype(np.float64) for side in (head, tail))
         scale, _ = geometry.fit_scale_shift(source, target, np.ones_like(source), axis=(0,))
-        factor = np.clip(scale if scale else 1.0, *SCALE_RANGE)  # 0 where the depth is constant
-        values = (factor * values + np.mean(target - factor * source)).astype(values.dtype)
+        factor = np.clip(scale[0] or 1.0, *SCALE_RANGE)  # 0 where the depth is constant
+        shift = np.mean(target - factor * source)
+        values = values.dtype.type(factor) * values + values.dtype.type(shift)
     return fade(tail, values)
 
 
