@@ -37,7 +37,7 @@ CONVENTIONS = {
     "left_right": "the person's own",
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_VIDEO_BYTES = 0.25  # per pixel and frame of an mp4; a generous share of what H.264 takes
+_VIDEO_BYTES = 0.5  # per pixel and frame of an mp4: what noise takes, pictures take far less
 
 
 class OutputError(ValueError):
