@@ -36,7 +36,7 @@ def stream(
 ) -> Iterator[tuple[Window, Shaped[np.ndarray, "t *S"]]]:
     """Windows of `length` frames in order; a clip shorter than that is one shorter window.
 
-    Needs no frame count ahead, and holds no more than a window and a half.
+    Needs no frame count ahead, and holds fewer frames than two windows have.
 
     Raises:
       ValueError: `overlap` is not in [0, length), or there are no frames.
@@ -57,7 +57,7 @@ def stream(
 
 def plan(frames: int, length: int, overlap: int) -> list[Window]:
     """The windows that `stream` makes of a clip of that many frames."""
-    return [window for window, _ in stream(np.zeros(frames, bool), length, overlap)]
+    return [window for window, _ in stream(np.empty((frames, 0)), length, overlap)]
 
 
 class Blender:
