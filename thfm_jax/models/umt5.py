@@ -24,8 +24,8 @@ def relative_buckets(length: int, buckets: int, max_distance: int) -> Int[np.nda
     distance = np.abs(offset)
     half = buckets // 2
     exact = half // 2
-    octaves = np.log(np.maximum(distance, exact) / exact) / np.log(max_distance / exact)
-    coarse = np.minimum(exact + (octaves * (half - exact)).astype(np.int32), half - 1)
+    progress = np.log(np.maximum(distance, exact) / exact) / np.log(max_distance / exact)
+    coarse = np.minimum(exact + (progress * (half - exact)).astype(np.int32), half - 1)
     return np.where(distance < exact, distance, coarse) + half * (offset > 0)
 
 
