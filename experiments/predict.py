@@ -54,7 +54,9 @@ def run() -> None:
         for frames, values in blocks:
             writer.append(frames, values)
             bar.update(len(frames))
-    print(f"wrote {', '.join(tasks)} of {info.frames} frames to {_OUTPUT.value}")
+    for warning in set(writer.info.warnings) - set(info.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"wrote {', '.join(tasks)} of {writer.info.frames} frames to {_OUTPUT.value}")
     if not predictor.trained:
         print(f"{UNTRAINED}: the maps and keypoints in {_OUTPUT.value} mean nothing.")
 

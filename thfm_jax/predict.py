@@ -1,7 +1,7 @@
 """A clip in, predictions out: at the source's resolution and frame count, in physical units.
 
 source frames -> windows -> fitted frames -> one jitted call for all tasks -> decoded maps and
-keypoints at the source's size -> joined windows
+keypoints -> joined windows -> the source's size
 """
 
 import functools
@@ -24,7 +24,7 @@ from thfm_jax.models.sparse import KeypointTokens
 from thfm_jax.models.thfm import Thfm, fold_padding
 from thfm_jax.models.umt5 import Umt5Encoder, encode
 from thfm_jax.ops import windows
-from thfm_jax.tasks import TASKS, lookup
+from thfm_jax.tasks import TASKS, lookup, normals
 from thfm_jax.types import Clip, Conditioning, ModelOutput, Predictions
 
 DEFAULT_MODEL = "thfm-tiny"
@@ -126,14 +126,16 @@ class Predictor:
         for window, block in windows.stream(_checked(frames), length, overlap):
             held.extend(block[stop - window.start :])
             stop = window.stop
-            values = self._window(block, tuple(blenders), area or self.config.clip_area)
+            fitted, mapping = fit(block, self.config.size_multiple, area or self.config.clip_area)
+            values = self._window(fitted, tuple(blenders))
             person = values[_MATTE] > 0.5 if _MATTE in values else None
             ready = {task: b.add(window, values[task], person) for task, b in blenders.items()}
             count = len(next(iter(ready.values())))
             if count:
-                yield np.stack(held[:count]), _mask(ready, wanted)
+                yield np.stack(held[:count]), _restore(ready, wanted, mapping)
                 held = held[count:]
-        yield np.stack(held), _mask({task: b.finish() for task, b in blenders.items()}, wanted)
+        ready = {task: blender.finish() for task, blender in blenders.items()}
+        yield np.stack(held), _restore(ready, wanted, mapping)
 
     def outputs(
         self, frames: UInt8[Array | np.ndarray, "B T H W 3"], tasks: Sequence[str]
@@ -155,15 +157,17 @@ class Predictor:
         conditioning = prompt if folded else model.condition(prompt)
         return model.perceive_tasks(frames, conditioning, dense, rows, count)
 
-    def _window(self, frames, tasks: tuple[str, ...], area: int) -> Values:
-        """Decoded predictions of one window at the source's size."""
-        fitted, mapping = fit(frames, self.config.size_multiple, area)
-        padded, _ = pad_frames(fitted, self.config.vae.temporal_stride)
+    def _window(self, frames: UInt8[np.ndarray, "T h w 3"], tasks: tuple[str, ...]) -> Values:
+        """Decoded predictions of one window, in pixels of the fitted frames."""
+        padded, _ = pad_frames(frames, self.config.vae.temporal_stride)
         output = self.outputs(padded[None], tasks)
         values = {}
         for row, task in enumerate(tasks):
-            raw: Any = output.dense if TASKS[task].kind == "dense" else output.sparse
-            values[task] = _decode(task, np.asarray(raw[row, 0, : len(frames)]), mapping)
+            spec = TASKS[task]
+            raw: Any = output.dense if spec.kind == "dense" else output.sparse
+            raw = raw[row, 0, : len(frames)]
+            size = () if spec.kind == "dense" else (frames.shape[1:3],)
+            values[task] = np.asarray(spec.decode(raw, *size))
         return values
 
     def _padded(self, features: Sequence[np.ndarray]) -> Float[Array, "tasks L D"]:
@@ -213,8 +217,10 @@ def default_compute() -> Compute:
 
 
 def _random(c: ThfmConfig, compute: Compute, texts: dict[str, str], fold: bool) -> Predictor:
-    model = nnx.jit(lambda: Thfm(c, compute, rngs=nnx.Rngs(0)))()
-    encoder = nnx.jit(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(1)))()
+    # XLA compiles this generator four times as fast as the default one.
+    key = jax.random.key(0, impl="rbg")
+    model = nnx.jit(lambda: Thfm(c, compute, rngs=nnx.Rngs(key)))()
+    encoder = nnx.jit(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(key)))()
     prompts = _encode(encoder, ByteTokenizer(), texts, c.dit.text_length)
     return Predictor(model, prompts, name=f"{c.name} (random)", trained=False, fold=fold)
 
@@ -301,26 +307,25 @@ def _encode(encoder: Umt5Encoder, tokenizer: Tokenizer, texts: dict[str, str], l
     }
 
 
-def _decode(task: str, raw: np.ndarray, mapping: FitMap) -> np.ndarray:
-    """Physical values at the source's size of raw values at the fitted one."""
-    spec = TASKS[task]
-    if spec.kind == "dense":
-        return np.asarray(spec.decode(mapping.restore_maps(raw)))
-    points = np.array(spec.decode(raw, mapping.size))
+def _restore(values: Values, wanted: Sequence[str], mapping: FitMap) -> Values:
+    """The wanted values at the source's size, and nothing where the matte shows no person."""
+    restored = {task: _restore_one(task, value, mapping) for task, value in values.items()}
+    for task in _NOBODY.keys() & set(wanted):
+        absent = restored[_MATTE] <= 0.5
+        absent = absent.reshape(absent.shape + (1,) * (restored[task].ndim - absent.ndim))
+        restored[task] = np.where(absent, np.float32(_NOBODY[task]), restored[task])
+    return {task: restored[task] for task in wanted}
+
+
+def _restore_one(task: str, value: np.ndarray, mapping: FitMap) -> np.ndarray:
+    if TASKS[task].kind == "dense":
+        restored = mapping.restore_maps(value)
+        # Between two unit vectors the interpolated one is shorter.
+        return np.asarray(normals.decode(restored)) if task == "normals" else restored
     if task == "keypoints2d":
-        points[..., :2] = mapping.restore_points(points[..., :2])
-    return points
-
-
-def _mask(values: Values, wanted: Sequence[str]) -> Values:
-    """The wanted values, with what has none where the matte shows no person."""
-    masked = {task: values[task] for task in wanted}
-    for task, nobody in _NOBODY.items():
-        if task in masked:
-            absent = values[_MATTE] <= 0.5
-            absent = absent.reshape(absent.shape + (1,) * (masked[task].ndim - absent.ndim))
-            masked[task] = np.where(absent, np.float32(nobody), masked[task])
-    return masked
+        xy = mapping.restore_points(value[..., :2]).astype(np.float32)
+        return np.concatenate([xy, value[..., 2:]], axis=-1)
+    return value
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

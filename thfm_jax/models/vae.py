@@ -64,7 +64,7 @@ class Conv(nnx.Module):
     def __init__(
         self, window: tuple[int, ...], inputs: int, outputs: int, compute: Compute, *, rngs
     ):
-        init = nnx.initializers.he_normal(in_axis=-2, out_axis=-1)
+        init = nnx.initializers.he_uniform(in_axis=-2, out_axis=-1)
         self.kernel = nnx.Param(init(rngs.params(), (*window, inputs, outputs), jnp.float32))
         self.bias = nnx.Param(jnp.zeros(outputs))
         self.dtype = jnp.dtype(compute.vae_dtype)
