@@ -59,15 +59,21 @@ def parse_config(given: dict[str, Any]) -> ThfmConfig:
     contradict the parts that are there, they take their widths.
     """
     fallback = config_lib.PRESETS.get(given["name"], config_lib.PRESETS["wan_1_3b"])
-    entries = {**dataclasses.asdict(fallback), **given}
-    if "dit" in given and "text" not in given:
-        entries["text"]["dim"] = given["dit"]["text_dim"]
-    if "dit" in given and "vae" not in given:
-        entries["vae"]["z_dim"] = given["dit"]["channels"]
-    if "dit" not in given:
-        entries["dit"]["channels"] = entries["vae"]["z_dim"]
-        entries["dit"]["text_dim"] = entries["text"]["dim"]
-    return config_lib.from_json(ThfmConfig, json.dumps(entries))
+    parts = {
+        entry: config_lib.from_json(type(getattr(fallback, entry)), json.dumps(given[entry]))
+        for entry in CONFIG_ENTRIES.values()
+        if entry in given
+    }
+    if "dit" in parts:
+        absent = {
+            "vae": dataclasses.replace(fallback.vae, z_dim=parts["dit"].channels),
+            "text": dataclasses.replace(fallback.text, dim=parts["dit"].text_dim),
+        }
+    else:
+        vae, text = parts.get("vae", fallback.vae), parts.get("text", fallback.text)
+        dit = dataclasses.replace(fallback.dit, channels=vae.z_dim, text_dim=text.dim)
+        absent = {"dit": dit}
+    return dataclasses.replace(fallback, **{**given, **absent, **parts})
 
 
 def save_config(directory: str | Path, config: ThfmConfig, parts: Iterable[str]) -> None:

@@ -132,12 +132,14 @@ def _vae(shapes: _Shapes, described: dict[str, Any]) -> VaeConfig:
             width, blocks = block[0] if block else width, blocks + 1
     widths.append(width)
     default = VaeConfig()
+    if z_dim != default.z_dim:  # not the released VAE, the only one whose statistics are known
+        default = VaeConfig(latent_mean=(0.0,) * z_dim, latent_std=(1.0,) * z_dim)
     mean = tuple(described.get("latents_mean", default.latent_mean))
     std = tuple(described.get("latents_std", default.latent_std))
     if not len(mean) == len(std) == z_dim:
         raise ConversionError(
-            f"{shapes.file} has {z_dim} latent channels: config.json beside it must give "
-            "latents_mean and latents_std of that length"
+            f"{shapes.file} has {z_dim} latent channels, but latents_mean and latents_std of its "
+            f"config.json have {len(mean)} and {len(std)}"
         )
     return VaeConfig(
         base_dim=base_dim,

@@ -19,13 +19,8 @@ from thfm_jax.convert import configs, disk
 from thfm_jax.convert.errors import ConversionError, listed
 from thfm_jax.convert.progress import progress
 from thfm_jax.convert.shards import ShardWriter, Tensor
-from thfm_jax.convert.tables import DIFFUSERS, TABLES, Row
+from thfm_jax.convert.tables import DIFFUSERS, FOLDERS, TABLES, Row
 
-_FOLDERS = {
-    checkpoints.DIT: ("transformer", "diffusion_pytorch_model"),
-    checkpoints.VAE: ("vae", "diffusion_pytorch_model"),
-    checkpoints.TEXT_ENCODER: ("text_encoder", "model"),
-}
 _PIPELINE = {
     "_class_name": "WanPipeline",
     "scheduler": ["diffusers", "UniPCMultistepScheduler"],
@@ -73,7 +68,7 @@ def export(
     with disk.full_disk_explained("then run the same command again"):
         disk.check_space(building, sum(t.nbytes for group in tensors.values() for t in group))
         for part in parts:
-            folder, stem = building / _FOLDERS[part][0], _FOLDERS[part][1]
+            folder, stem = building / FOLDERS[part][0], FOLDERS[part][1]
             folder.mkdir()
             writer = ShardWriter(folder, stem, tensors[part], max_shard_bytes)
             _write_part(model, part, rows[part], writer)

@@ -103,7 +103,7 @@ def _header(file: Path, size: int) -> tuple[dict[str, Any], int]:
         text = stream.read(length)
     try:
         header = json.loads(text, object_pairs_hook=_without_duplicates)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConversionError(f"{file} has a corrupt header: {error}") from error
     if not isinstance(header, dict):
         raise ConversionError(f"{file} has a corrupt header: not a JSON object")

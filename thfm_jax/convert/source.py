@@ -10,6 +10,7 @@ alone, or parts in different layouts.
 """
 
 import dataclasses
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from thfm_jax.convert import configs, others, pth, safetensors
 from thfm_jax.convert.configs import PartConfig
 from thfm_jax.convert.errors import ConversionError, listed
 from thfm_jax.convert.stored import StoredTensor
-from thfm_jax.convert.tables import DIFFUSERS, ORIGINAL, TABLES, Row
+from thfm_jax.convert.tables import DIFFUSERS, FOLDERS, ORIGINAL, TABLES, Row
 
 PARTS = tuple(TABLES)
-TOKENIZER_FILES = (
+_TOKENIZER_FILES = (
     "tokenizer.json",
     "spiece.model",
     "tokenizer_config.json",
@@ -37,12 +38,8 @@ _SIGNATURES = {
     (checkpoints.TEXT_ENCODER, ORIGINAL): ("token_embedding.weight",),
     (checkpoints.TEXT_ENCODER, DIFFUSERS): ("shared.weight", "encoder.embed_tokens.weight"),
 }
-_FOLDERS = {
-    "transformer": checkpoints.DIT,
-    "vae": checkpoints.VAE,
-    "text_encoder": checkpoints.TEXT_ENCODER,
-}
-_FILES = {"Wan2.1_VAE": checkpoints.VAE, "models_t5": checkpoints.TEXT_ENCODER}
+_PART_OF_FOLDER = {folder: part for part, (folder, _) in FOLDERS.items()}
+_PART_OF_FILE = {"Wan2.1_VAE": checkpoints.VAE, "models_t5": checkpoints.TEXT_ENCODER}
 _TOKENIZERS = ("tokenizer", "google/umt5-xxl")
 # Community files of the transformer put this before every name.
 _PREFIX = "model.diffusion_model."
@@ -109,7 +106,7 @@ def _tensor_files(root: Path) -> list[Path]:
     if root.is_file():
         return [root]
     files: list[Path] = []
-    for folder in (root, *(root / name for name in _FOLDERS)):
+    for folder in (root, *(root / name for name in _PART_OF_FOLDER)):
         indices = sorted(folder.glob(f"*{safetensors.INDEX_SUFFIX}"))
         sharded = {file for index in indices for file in safetensors.shard_files(index)}
         single = [*sorted(folder.glob("*.safetensors")), *sorted(folder.glob("*.pth"))]
@@ -119,8 +116,8 @@ def _tensor_files(root: Path) -> list[Path]:
 
 def _expected_part(file: Path) -> str | None:
     """What a file is by its name, so that a broken one does not stop the parts beside it."""
-    named = (part for start, part in _FILES.items() if file.name.startswith(start))
-    return _FOLDERS.get(file.parent.name) or next(named, None)
+    named = (part for start, part in _PART_OF_FILE.items() if file.name.startswith(start))
+    return _PART_OF_FOLDER.get(file.parent.name) or next(named, None)
 
 
 def _open_part(file: Path) -> tuple[str, PartSource]:
@@ -128,6 +125,7 @@ def _open_part(file: Path) -> tuple[str, PartSource]:
     if file.name.endswith(safetensors.INDEX_SUFFIX):
         tensors, files = safetensors.open_sharded(file), (*safetensors.shard_files(file), file)
     elif file.suffix == ".safetensors":
+        _refuse_lone_shard(file)
         tensors = safetensors.open_file(file)
     else:
         tensors = pth.open_file(file)
@@ -144,15 +142,19 @@ def _open_part(file: Path) -> tuple[str, PartSource]:
     return part, PartSource(layout, config, rows, tensors, files)
 
 
+def _refuse_lone_shard(file: Path) -> None:
+    numbered = re.search(r"-of-(\d+)\.", file.name)
+    if numbered and int(numbered[1]) > 1:
+        raise ConversionError(
+            f"{file} is one of {int(numbered[1])} shards, and the {safetensors.INDEX_SUFFIX} file "
+            "that lists them is not beside it"
+        )
+
+
 def _recognise(file: Path, tensors: dict[str, StoredTensor]) -> tuple[str, str]:
     for kind, names in _SIGNATURES.items():
         if any(name in tensors for name in names):
             return kind
-    if "-of-" in file.name:
-        raise ConversionError(
-            f"{file} is one shard of several; the {safetensors.INDEX_SUFFIX} file that lists "
-            "them is missing beside it"
-        )
     raise ConversionError(
         f"{file} is no part of Wan2.1 text-to-video; its tensors are {listed(tensors)}"
     )
@@ -205,5 +207,5 @@ def _account(
 
 def _tokenizer(root: Path) -> tuple[Path, ...]:
     folders = (root / name for name in _TOKENIZERS)
-    found = (tuple(f / n for n in TOKENIZER_FILES if (f / n).is_file()) for f in folders)
+    found = (tuple(f / n for n in _TOKENIZER_FILES if (f / n).is_file()) for f in folders)
     return next((files for files in found if files), ())

@@ -284,3 +284,9 @@ TABLES: dict[str, Callable[[Any], list[Row]]] = {
     checkpoints.VAE: vae_table,
     checkpoints.TEXT_ENCODER: text_table,
 }
+# Part -> its folder in the diffusers layout, and the stem of its files' names.
+FOLDERS = {
+    checkpoints.DIT: ("transformer", "diffusion_pytorch_model"),
+    checkpoints.VAE: ("vae", "diffusion_pytorch_model"),
+    checkpoints.TEXT_ENCODER: ("text_encoder", "model"),
+}

@@ -31,7 +31,9 @@ class PartWriter:
 
     def create(self, plan: Plan) -> None:
         """Begins anew, with arrays that have their shapes and no content."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        # Also what Orbax leaves beside it when it is killed.
+        for path in self._folder.parent.glob(f"{self._folder.name}*"):
+            shutil.rmtree(path)
         placeholders = {row.stored_path: np.zeros(1, np.float32) for row in plan.source.rows}
         context = ocp.Context()
         # Plain Zarr files: one file is one chunk, which TensorStore replaces in one step.
