@@ -78,8 +78,8 @@ def parse_config(given: dict[str, Any]) -> ThfmConfig:
 
 def save_config(directory: str | Path, config: ThfmConfig, parts: Iterable[str]) -> None:
     """Writes config.json with the entries of `parts` and what the whole model needs besides."""
+    absent = set(CONFIG_ENTRIES.values()) - {CONFIG_ENTRIES[part] for part in parts}
     entries = dataclasses.asdict(config)
-    absent = {CONFIG_ENTRIES[part] for part in CONFIG_ENTRIES} - {CONFIG_ENTRIES[p] for p in parts}
     kept = {name: value for name, value in entries.items() if name not in absent}
     (Path(directory) / CONFIG).write_text(json.dumps(kept, indent=2) + "\n")
 

@@ -303,6 +303,13 @@ def test_a_foreign_folder_in_the_way_is_left_alone(source, tmp_path):
     assert (tmp_path / "model.partial" / "notes.txt").read_text() == "mine"
 
 
+def test_a_damaged_journal_is_named(source, tmp_path):
+    (tmp_path / "model.partial").mkdir()
+    (tmp_path / "model.partial" / "journal.json").write_text('{"task": ')
+    said = message(source, tmp_path / "model")
+    assert "journal.json cannot be read: remove" in said
+
+
 def test_a_bad_source_leaves_nothing_behind(source, tmp_path):
     broken = Path(shutil.copytree(source, tmp_path / "broken"))
     shard = min((broken / "transformer").glob("*.safetensors"))

@@ -136,6 +136,7 @@ def test_a_narrow_transformer_without_config_json_is_refused(diffusers):
         ("transformer", {"num_layers": 30}, "num_layers 30, the weights 3"),
         ("transformer", {"attention_head_dim": 128}, "attention_head_dim 128, the weights 12"),
         ("transformer", {"qk_norm": None}, "qk_norm None, the weights 'rms_norm_across_heads'"),
+        ("transformer", {"num_attention_heads": "2"}, "put the right config.json beside it"),
         ("transformer", {"num_attention_heads": 5}, "put the right config.json beside it"),
         ("transformer", {"image_dim": 1280}, "image_dim 1280, the weights None"),
         ("vae", {"num_res_blocks": 2}, "num_res_blocks 2, the weights 1"),
@@ -178,6 +179,8 @@ def test_unknown_missing_and_misshapen_tensors_are_named(diffusers, tmp_path):
     assert "1 tensors are unknown to the dit of Wan2.1: blocks.1.attn3.to_q.weight" in message(
         folder_with(extra)
     )
+    far = {"blocks.99999999999.attn1.to_q.weight": np.ones(3, np.float32)}
+    assert "num_layers 3, the weights" in message(folder_with(far))
     wrong = {"blocks.1.attn1.to_q.weight": np.ones((24, 25), np.float32)}
     assert "to_q.weight has the shape (24, 25), expected (24, 24)" in message(folder_with(wrong))
     flat = {"patch_embedding.weight": np.ones((24, 64), np.float32)}

@@ -84,10 +84,14 @@ class _Shapes:
         return self._rows[ours].tensors(self.layout)[0]
 
     def count(self, ours: str) -> int:
-        """How many there are of the members of the list in which `ours` is."""
+        """How many there are of the members of the list in which `ours` is.
+
+        Never more than there are tensors, whatever number a name may have in it.
+        """
         before = re.split(r"\d+", self.name(ours), maxsplit=1)[0]
         numbers = (re.match(rf"{re.escape(before)}(\d+)\.", name) for name in self.tensors)
-        return 1 + max((int(found[1]) for found in numbers if found), default=-1)
+        last = max((int(found[1]) for found in numbers if found), default=-1)
+        return min(last + 1, len(self.tensors))
 
     def member(self, ours: str, n: int) -> tuple[int, ...] | None:
         """Shape of the tensor that is `ours` in member `n` of its list; None where it is absent."""
@@ -100,7 +104,7 @@ def _dit(shapes: _Shapes, described: dict[str, Any]) -> DitConfig:
     heads = described.get("num_heads", described.get("num_attention_heads"))
     if heads is None and dim % _HEAD_DIM == 0:
         heads = dim // _HEAD_DIM
-    if not heads or dim % heads:
+    if not isinstance(heads, int) or heads < 1 or dim % heads:
         raise ConversionError(
             f"{shapes.file} is {dim} wide, which does not tell the number of its heads "
             f"(config.json says {heads}): put the right config.json beside it"

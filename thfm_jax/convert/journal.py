@@ -24,9 +24,8 @@ class Journal:
         self._file = folder / "journal.json"
         self._task, self._pieces = task, dict[str, int]()
         if self._file.is_file():
-            content = json.loads(self._file.read_text())
-            _check_same_task(folder, content["task"], task)
-            self._pieces = content["pieces"]
+            begun, self._pieces = _read(self._file)
+            _check_same_task(folder, begun, task)
         elif folder.is_dir() and any(folder.iterdir()):
             raise ConversionError(f"{folder} is in the way, and no conversion began it: remove it")
         else:
@@ -49,6 +48,16 @@ class Journal:
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, self._file)
+
+
+def _read(file: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        content = json.loads(file.read_text())
+        return content["task"], content["pieces"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConversionError(
+            f"{file} cannot be read: remove {file.parent} to begin anew"
+        ) from error
 
 
 def _check_same_task(folder: Path, begun: dict[str, Any], asked: dict[str, Any]) -> None:
