@@ -7,3 +7,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 from jaxtyping import install_import_hook
 
 install_import_hook(["thfm_jax.ops", "thfm_jax.models"], "beartype.beartype")
+
+from hypothesis import settings  # noqa: E402
+
+# The first example of a test often compiles something.
+settings.register_profile("thfm", deadline=None)
+settings.load_profile("thfm")

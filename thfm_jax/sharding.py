@@ -23,6 +23,7 @@ _PARAMETERS = (
     (r"token_embedding/embedding", ("vocab", "embed")),
     (r"text_embedding/linear_1/kernel", ("embed", "mlp")),
     (r"text_embedding/linear_2/kernel", ("mlp", "embed")),
+    (r"time_embedding/linear_2/kernel", ("embed", "mlp")),
     (r"time_projection/kernel", ("embed", "mlp")),
 )
 

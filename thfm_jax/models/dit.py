@@ -218,7 +218,7 @@ class Dit(nnx.Module):
         self.config, self.compute = config, compute
 
     def condition(
-        self, timestep: Float[Array, "B"], text: Float[Array, "B L text_dim"]
+        self, timestep: Float[Array, "#B"], text: Float[Array, "B L text_dim"]
     ) -> Conditioning:
         """What the blocks need to know of the diffusion time (0 to 1000) and the prompt.
 
