@@ -2,10 +2,12 @@
 
     python -m experiments.predict --video=FILE --output=DIR [--tasks=all] [--model=DIR]
 
-Writes the files that thfm_jax/outputs.py lists. --video also takes an image or a folder of images.
+Writes the files that thfm_jax/outputs.py lists. --video also takes an image or a folder of images;
+without it the sample clip that comes with the package is used.
 """
 
 import sys
+from pathlib import Path
 
 from absl import app, flags
 from tqdm import tqdm
@@ -16,7 +18,9 @@ from thfm_jax.data import video
 from thfm_jax.outputs import UNTRAINED, PredictionWriter
 from thfm_jax.tasks import lookup
 
-_VIDEO = flags.DEFINE_string("video", None, "Video, image or folder of images.", required=True)
+SAMPLE = Path(thfm_jax.__file__).parent / "data" / "assets" / "sample.mp4"
+
+_VIDEO = flags.DEFINE_string("video", str(SAMPLE), "Video, image or folder of images.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
 _TASKS = flags.DEFINE_string("tasks", "all", "Comma-separated task names.")
 _MODEL = flags.DEFINE_string("model", predict.DEFAULT_MODEL, "Model directory or preset.")

@@ -1,5 +1,6 @@
 """A conversion is complete or absent, goes on after a kill, and loses nothing on bad input."""
 
+import dataclasses
 import errno
 import hashlib
 import json
@@ -23,6 +24,7 @@ from thfm_jax import checkpoints
 from thfm_jax.convert import ConversionError, disk, load, plan
 from thfm_jax.convert.export import export
 from thfm_jax.convert.job import convert
+from thfm_jax.convert.rehearsal import write_random_weights
 from thfm_jax.convert.source import open_source
 from thfm_jax.convert.writer import PartWriter
 
@@ -321,17 +323,39 @@ def test_a_bad_source_leaves_nothing_behind(source, tmp_path):
 def test_parts_that_do_not_fit_together_are_refused(source, tmp_path):
     mixed = Path(shutil.copytree(source, tmp_path / "mixed"))
     shutil.rmtree(mixed / "text_encoder")
-    wide = CONFIG.__class__(
-        name="wide",
-        dit=CONFIG.dit.__class__(**{**vars(CONFIG.dit), "text_dim": 24}),
-        text=CONFIG.text.__class__(**{**vars(CONFIG.text), "dim": 24}),
+    wide = dataclasses.replace(
+        CONFIG,
+        dit=dataclasses.replace(CONFIG.dit, text_dim=24),
+        text=dataclasses.replace(CONFIG.text, dim=24),
     )
-    from thfm_jax.convert.rehearsal import write_random_weights
-
     write_random_weights(mixed, wide, parts=("text_encoder",))
     assert "the trunk reads text of width 20, the text encoder gives 24" in message(
         mixed, tmp_path / "model"
     )
+
+
+MEASURED = """
+import sys
+from thfm_jax.convert import export, job, memory
+before = memory.peak_bytes()
+largest = job.convert(sys.argv[1], sys.argv[2])[0].largest
+converting = memory.peak_bytes() - before
+export.export(sys.argv[2], sys.argv[3])
+print(converting / largest, (memory.peak_bytes() - before) / largest)
+"""
+
+
+def test_memory_stays_below_two_stacked_parameters(tmp_path):
+    """Above what the process holds anyway, for a model of 0.3 GB with arrays of 0.1 GB."""
+    config = dataclasses.replace(
+        CONFIG, dit=dataclasses.replace(CONFIG.dit, layers=8, head_dim=128, ffn_dim=12288)
+    )
+    write_random_weights(tmp_path / "source", config, parts=("dit",))
+    process = run_python(MEASURED, *(tmp_path / name for name in ("source", "model", "exported")))
+    assert process.returncode == 0, process.stderr
+    converting, exporting = map(float, process.stdout.split())
+    assert 0 < converting < 1.5
+    assert exporting < 2.5  # Orbax reads the chunks of an array beside it
 
 
 def test_the_command_line_reports_and_fails_in_one_line(source, tmp_path):

@@ -9,6 +9,8 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from thfm_jax.convert import ConversionError, pth
 
@@ -125,6 +127,26 @@ def test_truncated_and_foreign_files_are_refused(tmp_path):
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("readme.txt", "hello")
     assert "zip without a PyTorch state dict" in message(file)
+
+
+SMALL = io.BytesIO()
+torch.save({"x": torch.ones(3, 4), "y": torch.zeros(5).bfloat16()}, SMALL)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=3))
+def test_damage_anywhere_is_refused_or_harmless(tmp_path_factory, changes):
+    data = bytearray(SMALL.getvalue())
+    for place, value in changes:
+        data[int(place * len(data))] = value
+    file = tmp_path_factory.getbasetemp() / "damaged.pth"
+    file.write_bytes(data)
+    try:
+        tensors = pth.open_file(file)
+    except ConversionError:
+        return
+    for tensor in tensors.values():
+        assert tensor.read().shape == tensor.shape
 
 
 def rewritten(file, change, **options):

@@ -1,5 +1,6 @@
 """Which parts a folder holds, what their sizes are, and which folders are refused and why."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -16,7 +17,6 @@ from tests.unit.convert_sources import (
     write_original,
     write_safetensors,
 )
-from thfm_jax.config import DitConfig, VaeConfig
 from thfm_jax.convert import ConversionError, rehearsal
 from thfm_jax.convert.source import open_source
 from thfm_jax.convert.tables import DIFFUSERS, ORIGINAL
@@ -115,11 +115,7 @@ def test_the_text_embedding_has_either_name_or_both(diffusers, tmp_path):
 
 
 def test_heads_follow_from_the_width_only_where_they_are_128_wide(tmp_path):
-    config = CONFIG.__class__(
-        name="custom",
-        dit=DitConfig(layers=1, heads=2, head_dim=128, ffn_dim=8, text_dim=20, freq_dim=16),
-        text=CONFIG.text,
-    )
+    config = dataclasses.replace(CONFIG, dit=dataclasses.replace(CONFIG.dit, head_dim=128))
     rehearsal.write_random_weights(tmp_path, config, layout=ORIGINAL, parts=("dit",))
     (tmp_path / "config.json").unlink()
     assert open_source(tmp_path).parts["dit"].config == config.dit
@@ -157,7 +153,7 @@ def test_what_only_config_json_knows_is_taken_from_it(diffusers, original):
     edit_json(diffusers / "transformer" / "config.json", rope_max_seq_len=2048, eps=1e-5)
     edit_json(diffusers / "text_encoder" / "config.json", relative_attention_max_distance=64)
     parts = open_source(diffusers).parts
-    assert parts["vae"].config == VaeConfig(**{**vars(CONFIG.vae), "latent_mean": tuple(mean)})
+    assert parts["vae"].config == dataclasses.replace(CONFIG.vae, latent_mean=tuple(mean))
     assert (parts["dit"].config.rope_length, parts["dit"].config.eps) == (2048, 1e-5)
     assert parts["text_encoder"].config.max_distance == 64
     edit_json(original / "config.json", text_len=77)
