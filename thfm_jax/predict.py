@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, UInt8
 
 from thfm_jax import checkpoints, config
@@ -24,6 +25,7 @@ from thfm_jax.models.sparse import KeypointTokens
 from thfm_jax.models.thfm import Thfm, fold_padding
 from thfm_jax.models.umt5 import Umt5Encoder, encode
 from thfm_jax.ops import windows
+from thfm_jax.sharding import parameter_sharding
 from thfm_jax.tasks import TASKS, lookup, normals
 from thfm_jax.types import Clip, Conditioning, ModelOutput, Predictions
 
@@ -184,6 +186,7 @@ def load(
     compute: Compute | None = None,
     prompts: Mapping[str, str] | None = None,
     fold: bool = True,
+    mesh: Mesh | None = None,
 ) -> Predictor:
     """The `Predictor` of a model directory or, with random weights, of a preset's name.
 
@@ -193,6 +196,8 @@ def load(
       compute: how to run it; None takes float32 on CPUs and bfloat16 elsewhere.
       prompts: task name -> text to use instead of the task's own prompt; needs the text encoder.
       fold: see `Predictor`.
+      mesh: devices to spread a model directory's weights over, each read straight to its place;
+        None takes the default device.
 
     Raises:
       CheckpointError: the directory is no model, or a part of it is missing or does not fit.
@@ -206,7 +211,7 @@ def load(
     name = "tiny" if model == DEFAULT_MODEL else str(model)
     if name in config.PRESETS and not Path(name).is_dir():
         return _random(config.preset(name), compute, texts, fold)
-    return _restored(Path(model), compute, texts, fold)
+    return _restored(Path(model), compute, texts, fold, mesh)
 
 
 def default_compute() -> Compute:
@@ -225,16 +230,21 @@ def _random(c: ThfmConfig, compute: Compute, texts: dict[str, str], fold: bool) 
     return Predictor(model, prompts, name=f"{c.name} (random)", trained=False, fold=fold)
 
 
-def _restored(directory: Path, compute: Compute, texts: dict[str, str], fold: bool) -> Predictor:
+def _restored(
+    directory: Path, compute: Compute, texts: dict[str, str], fold: bool, mesh: Mesh | None
+) -> Predictor:
     c = checkpoints.load_config(directory)
     abstract = nnx.eval_shape(lambda: Thfm(c, compute, rngs=nnx.Rngs(0)))
     graph, state = nnx.split(abstract)
     params = nnx.to_pure_dict(state)
     present = checkpoints.present_parts(directory)
     for part in (checkpoints.VAE, checkpoints.DIT):
-        params[part] = checkpoints.restore(directory, part, _stored_as(params[part], part, compute))
+        params[part] = checkpoints.restore(
+            directory, part, _stored_as(params[part], part, compute, mesh)
+        )
     if checkpoints.SPARSE in present:
-        params["sparse"] = checkpoints.restore(directory, checkpoints.SPARSE, params["sparse"])
+        target = _stored_as(params["sparse"], checkpoints.SPARSE, Compute(), mesh)
+        params["sparse"] = checkpoints.restore(directory, checkpoints.SPARSE, target)
     else:
         tokens = KeypointTokens(c.sparse, c.dit.dim, c.vae.temporal_stride, rngs=nnx.Rngs(0))
         params["sparse"] = nnx.to_pure_dict(nnx.state(tokens))
@@ -250,7 +260,7 @@ def _restored(directory: Path, compute: Compute, texts: dict[str, str], fold: bo
     )
 
 
-def _stored_as(target: dict, part: str, compute: Compute) -> dict:
+def _stored_as(target: dict, part: str, compute: Compute, mesh: Mesh | None) -> dict:
     """`target` with the dtypes to hold weights in: matrices as they are used, the rest float32."""
     dtype = compute.vae_dtype if part == checkpoints.VAE else compute.dtype
 
@@ -259,7 +269,10 @@ def _stored_as(target: dict, part: str, compute: Compute) -> dict:
         matrix = keys[-1] == "kernel" and not {"head", "time_embedding", "time_projection"} & set(
             keys
         )
-        return jax.ShapeDtypeStruct(x.shape, jnp.dtype(dtype) if matrix else x.dtype)
+        sharding = parameter_sharding(keys, x.shape, mesh) if mesh else None
+        return jax.ShapeDtypeStruct(
+            x.shape, jnp.dtype(dtype) if matrix else x.dtype, sharding=sharding
+        )
 
     return jax.tree_util.tree_map_with_path(leaf, target)
 
@@ -321,7 +334,7 @@ def _restore_one(task: str, value: np.ndarray, mapping: FitMap) -> np.ndarray:
     if TASKS[task].kind == "dense":
         restored = mapping.restore_maps(value)
         # Between two unit vectors the interpolated one is shorter.
-        return np.asarray(normals.decode(restored)) if task == "normals" else restored
+        return np.asarray(normals.decode(jnp.asarray(restored))) if task == "normals" else restored
     if task == "keypoints2d":
         xy = mapping.restore_points(value[..., :2]).astype(np.float32)
         return np.concatenate([xy, value[..., 2:]], axis=-1)

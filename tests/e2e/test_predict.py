@@ -174,6 +174,7 @@ def test_frames_that_are_none(predictor):
 
 def write_model(directory, model, parts=("dit", "vae", "sparse"), **manifest):
     params = nnx.to_pure_dict(nnx.state(model))
+    directory.mkdir(exist_ok=True)
     for part in parts:
         checkpoints.save(directory, part, params[part])
     checkpoints.save_config(directory, CONFIG, parts)
@@ -188,6 +189,26 @@ def test_a_model_directory_predicts_what_the_model_does(model, predictor, frames
     theirs = predictor(frames[:5]).values
     for task, value in loaded(frames[:5]).values.items():
         np.testing.assert_allclose(value, theirs[task], atol=1e-5)
+
+
+def test_a_model_spread_over_eight_devices_predicts_the_same(model, predictor, frames, tmp_path):
+    """In a process of its own, since the number of fake devices is fixed when JAX starts."""
+    write_model(tmp_path / "model", model, trained=True)
+    np.save(tmp_path / "frames.npy", frames[:5])
+    program = f"""
+import numpy as np, thfm_jax
+from thfm_jax.sharding import make_mesh
+predictor = thfm_jax.load("{tmp_path / "model"}", mesh=make_mesh(data=2, fsdp=2, tensor=2))
+values = predictor(np.load("{tmp_path / "frames.npy"}")).values
+np.savez("{tmp_path / "values.npz"}", **values)
+"""
+    flags = "--xla_force_host_platform_device_count=8"
+    env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "values.npz") as spread:
+        for task, value in predictor(frames[:5]).values.items():
+            np.testing.assert_allclose(spread[task], value, atol=1e-4)
 
 
 def test_converted_weights_alone_do_not_count_as_trained(model, frames, tmp_path):
