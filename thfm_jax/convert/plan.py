@@ -18,11 +18,21 @@ _PIECE_BYTES = 64 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """A slice of one parameter, which is one chunk of its array on disk."""
+    """A slice of one parameter, which is one chunk of its array on disk.
+
+    Attributes:
+      row: the parameter.
+      index: the slice; only its first axis may be cut.
+      chunk: the chunk's key in Zarr.
+      nbytes: bytes of the slice.
+      chunk_nbytes: bytes of the chunk, more than the slice's where the array ends within it.
+    """
 
     row: Row
     index: tuple[slice, ...]
+    chunk: str
     nbytes: int
+    chunk_nbytes: int
 
 
 class Plan:
@@ -68,10 +78,15 @@ class Plan:
 
     def _pieces(self, row: Row) -> list[Piece]:
         length, step = row.target_shape[0], self.chunk_shape(row)[0]
-        rest = tuple(slice(0, n) for n in row.target_shape[1:])
         row_bytes = self.nbytes(row) // length
-        bounds = [(first, min(first + step, length)) for first in range(0, length, step)]
+        rest = row.target_shape[1:]
         return [
-            Piece(row, (slice(first, last), *rest), (last - first) * row_bytes)
-            for first, last in bounds
+            Piece(
+                row=row,
+                index=(slice(first, min(first + step, length)), *(slice(0, n) for n in rest)),
+                chunk=".".join([str(number), *("0" for _ in rest)]),
+                nbytes=(min(first + step, length) - first) * row_bytes,
+                chunk_nbytes=step * row_bytes,
+            )
+            for number, first in enumerate(range(0, length, step))
         ]

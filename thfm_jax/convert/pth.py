@@ -72,7 +72,9 @@ def open_file(file: Path) -> dict[str, StoredTensor]:
     try:
         with zipfile.ZipFile(file) as archive:
             return _tensors(file, archive)
-    except zipfile.BadZipFile as error:
+    except ConversionError:
+        raise
+    except Exception as error:  # zipfile raises errors of many kinds for a damaged archive
         raise ConversionError(
             f"{file} is no PyTorch file, or it is truncated ({file.stat().st_size} bytes): {error}"
         ) from error

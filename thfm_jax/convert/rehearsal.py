@@ -62,4 +62,6 @@ def write_random_weights(
 
 def _noise(tensor: Tensor, seed: int) -> np.ndarray:
     generator = np.random.default_rng([seed, zlib.crc32(tensor.name.encode())])
-    return (_STD * generator.standard_normal(tensor.shape, np.float32)).astype(tensor.dtype)
+    noise = generator.standard_normal(tensor.shape, np.float32)
+    noise *= _STD
+    return noise.astype(tensor.dtype, copy=False)
