@@ -136,7 +136,9 @@ def _row(c, i):
     )
 
 
-@pytest.mark.parametrize("changes", [{"scan": False}, {"remat": "full"}, {"remat": "dots"}])
+@pytest.mark.parametrize(
+    "changes", [{"scan": False}, {"remat": "full"}, {"remat": "dots"}, {"remat": "offload"}]
+)
 def test_scheduling_changes_neither_values_nor_gradients(model, text, changes):
     def loss(model, latents, text):
         output = model.perceive(latents, model.condition(text))
