@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
+import tensorstore
 from orbax.checkpoint import v1 as ocp
 
 from thfm_jax import config as config_lib
@@ -116,15 +116,21 @@ def restore(directory: str | Path, part: str, target: dict) -> dict:
     return _like(target, ocp.load(folder, nest(abstract)))
 
 
-def read_arrays(
-    directory: str | Path, part: str, paths: Iterable[StoredPath]
-) -> dict[StoredPath, np.ndarray]:
-    """Some arrays of a part in host memory, in the dtypes they are stored in."""
-    context = ocp.Context()
-    context.pytree.loading.partial_load = True
-    with context:
-        wanted = nest({path: np.ndarray for path in paths})
-        return dict(_leaves(ocp.load(_part_directory(directory, part), wanted)))
+def open_array(directory: str | Path, part: str, path: StoredPath) -> tensorstore.TensorStore:
+    """One array of a part, of which any slice can be read: `array[3].read().result()`."""
+    state = _part_directory(directory, part) / "state"
+    described = json.loads((state / "_METADATA").read_text())
+    name = ".".join(path)
+    if described["use_ocdbt"]:
+        place = {"driver": "ocdbt", "base": f"file://{state}/", "path": f"{name}/"}
+    else:
+        place = {"driver": "file", "path": f"{state / name}/"}
+    spec = {
+        "driver": "zarr3" if described["use_zarr3"] else "zarr",
+        "kvstore": place,
+        "fill_missing_data_reads": False,
+    }
+    return tensorstore.open(spec, open=True, read=True).result()
 
 
 def save(directory: str | Path, part: str, params: dict) -> None:

@@ -125,6 +125,19 @@ def test_restores_onto_a_mesh_and_saves_from_it(released, converted):
     assert process.returncode == 0, process.stderr
 
 
+def test_slices_are_read_from_what_we_save_and_what_we_convert(model, released, converted):
+    kernel = checkpoints.open_array(model, "dit", ("blocks", "q", "kernel"))
+    np.testing.assert_array_equal(kernel[1].read().result(), PARAMS["blocks"]["q"]["kernel"][1])
+    table = checkpoints.open_array(model, "dit", ("table",)).read().result()
+    assert table.dtype == jnp.bfloat16
+    np.testing.assert_array_equal(table, PARAMS["table"])
+    _, tree = load(released, "dit")
+    stored = checkpoints.open_array(converted, "dit", ("blocks", "ffn", "up", "kernel"))
+    np.testing.assert_array_equal(
+        stored[1, :, 3:5].read().result(), tree["blocks"]["ffn"]["up"]["kernel"][1, :, 3:5]
+    )
+
+
 def test_differences_from_the_model_are_named(model):
     target = target_of(PARAMS)
     del target["table"]

@@ -50,11 +50,9 @@ def small_pieces(monkeypatch):
 
 def contents(model: Path) -> dict:
     return {
-        (part, *path): array
+        (part, *path): checkpoints.open_array(model, part, path).read().result()
         for part in checkpoints.present_parts(model)
-        for path, array in checkpoints.read_arrays(
-            model, part, checkpoints.stored(model, part)
-        ).items()
+        for path in checkpoints.stored(model, part)
     }
 
 
@@ -346,20 +344,20 @@ print(converting, memory.peak_bytes() - before, largest)
 
 
 def test_memory_stays_below_two_stacked_parameters(tmp_path):
-    """A model of 0.2 GB with two arrays of 0.1 GB, measured above what the process held before.
+    """Two arrays of 126 MB with layers of 42 MB, measured above what the process held before.
 
-    A conversion holds one layer, here 13 MB, and what it imports on the way. An export holds what
-    Orbax reads at a time, an array and its chunks, and what the reading threads keep of them.
+    One layer is held at a time, a converted one also while its file is read or written, and what
+    is imported on the way.
     """
     config = dataclasses.replace(
-        CONFIG, dit=dataclasses.replace(CONFIG.dit, layers=8, head_dim=128, ffn_dim=12288)
+        CONFIG, dit=dataclasses.replace(CONFIG.dit, head_dim=128, ffn_dim=40960)
     )
     write_random_weights(tmp_path / "source", config, parts=("dit",))
     process = run_python(MEASURED, *(tmp_path / name for name in ("source", "model", "exported")))
     assert process.returncode == 0, process.stderr
     converting, exporting, largest = map(int, process.stdout.split())
     assert 0 < converting < largest
-    assert exporting < 2 * largest + 100e6
+    assert exporting < 2 * largest
 
 
 def test_the_command_line_reports_and_fails_in_one_line(source, tmp_path):

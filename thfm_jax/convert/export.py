@@ -1,13 +1,12 @@
 """Writes a model directory back as a diffusers folder, which `WanPipeline.from_pretrained` reads.
 
-One stacked parameter is in memory at a time; its layers go one by one to their places in the
-files. What was converted with dtype "source" comes back bit for bit.
+One layer of a parameter is in memory at a time. What was converted with dtype "source" comes back
+bit for bit.
 """
 
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +36,6 @@ _SCHEDULER = {
     "prediction_type": "flow_prediction",
     "use_flow_sigmas": True,
 }
-
-# Small parameters are read together up to this size.
-_READ_BYTES = 64 << 20
 
 
 def export(
@@ -99,28 +95,13 @@ def _tensors(model: Path, part: str, rows: list[Row]) -> list[Tensor]:
 
 def _write_part(model: Path, part: str, rows: list[Row], writer: ShardWriter) -> None:
     with progress(writer.nbytes, part) as bar:
-        for group in _groups(model, part, rows):
-            arrays = checkpoints.read_arrays(model, part, [row.stored_path for row in group])
-            for row in group:
-                array = arrays.pop(row.stored_path)
-                layers = array if row.layers else [array]
-                for name, layer in zip(row.tensors(DIFFUSERS), layers, strict=True):
-                    writer.write(name, row.layout.inverse(layer, row.shape))
-                bar.update(array.nbytes)
-
-
-def _groups(model: Path, part: str, rows: list[Row]) -> Iterator[list[Row]]:
-    """The rows in groups that are read together: a large one alone, small ones up to a limit."""
-    stored, group, room = checkpoints.stored(model, part), list[Row](), _READ_BYTES
-    for row in rows:
-        array = stored[row.stored_path]
-        nbytes = array.size * array.dtype.itemsize
-        if group and nbytes > room:
-            yield group
-            group, room = [], _READ_BYTES
-        group.append(row)
-        room -= nbytes
-    yield group
+        for row in rows:
+            array = checkpoints.open_array(model, part, row.stored_path)
+            layers = [array[n] for n in range(row.layers)] if row.layers else [array]
+            for name, layer in zip(row.tensors(DIFFUSERS), layers, strict=True):
+                content = layer.read().result()
+                writer.write(name, row.layout.inverse(content, row.shape))
+                bar.update(content.nbytes)
 
 
 def _part_json(config: ThfmConfig, part: str) -> dict[str, Any]:
