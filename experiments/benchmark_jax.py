@@ -116,7 +116,7 @@ def convolution(size: Size, channels: int, dtype: str, implementation: str) -> C
 
 def attention(tokens: int, heads: int, head_dim: int, dtype: str, logits_mib: int) -> Compiled:
     """Self-attention by XLA with at most that many MiB of logits at a time."""
-    attention_lib._LOGITS_BYTES[jax.default_backend()] = logits_mib << 20
+    attention_lib.LOGITS_BYTES[jax.default_backend()] = logits_mib << 20
     x = _normal(1, tokens, heads, head_dim).astype(dtype)
     return Compiled(lambda x: attention_lib.attention(x, x, x, implementation="xla"), x)
 

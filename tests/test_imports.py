@@ -13,6 +13,7 @@ LEVELS = {
     "types": 0,
     "config": 0,
     "ops": 1,
+    "measure": 0,
     "flops": 3,
     "models": 2,
     "tasks": 2,

@@ -42,7 +42,9 @@ class Target:
     """What a task is trained on, in the units of its `TaskSpec`.
 
     Attributes:
-      value: dense [*B, T, H, W, C] or sparse [*B, T, K, C] float32.
+      value: float32, dense [*B, T, H, W, C] with C = 1 for depth and matte and 3 for normals and
+        densepose, or sparse [*B, T, K, 3]: (x_px, y_px, visibility) for keypoints2d, camera-frame
+        metres for keypoints3d.
       mask: bool or float32 weight, broadcastable to `value` after right-padding with ones.
     """
 

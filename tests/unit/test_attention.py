@@ -31,7 +31,7 @@ def test_chunks_of_any_size_give_the_whole(S, T, biased):
     q, k, v = random_qkv(2, S, T, 3, 8)
     bias = jnp.linspace(-2, 1, 2 * T).reshape(2, T) if biased else None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lib, "_LOGITS_BYTES", {"cpu": 1})  # the smallest chunk there is
+        patch.setattr(lib, "LOGITS_BYTES", {"cpu": 1})  # the smallest chunk there is
         ours = lib.attention(q, k, v, bias, "xla")
     np.testing.assert_allclose(ours, naive(q, k, v, bias), atol=2e-6)
 
@@ -51,7 +51,7 @@ def test_the_gradient_of_chunks_is_that_of_the_whole(monkeypatch):
         return jnp.sum(jnp.sin(lib.attention(q, k, v, implementation="xla")))
 
     whole = jax.grad(loss, argnums=(0, 1, 2))(q, k, v)
-    monkeypatch.setattr(lib, "_LOGITS_BYTES", {"cpu": 1})
+    monkeypatch.setattr(lib, "LOGITS_BYTES", {"cpu": 1})
     for ours, theirs in zip(jax.grad(loss, argnums=(0, 1, 2))(q, k, v), whole, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 

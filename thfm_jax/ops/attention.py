@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 # XLA attention handles as many queries at a time as keep the logits below this many bytes. On CPUs
 # logits that stay in the cache are also the fastest (docs/benchmarks.md).
-_LOGITS_BYTES = {"cpu": 32 << 20, "gpu": 1 << 30, "tpu": 512 << 20}
+LOGITS_BYTES = {"cpu": 32 << 20, "gpu": 1 << 30, "tpu": 512 << 20}
 _SPLASH_BLOCK = 512
 
 
@@ -51,7 +51,7 @@ def _xla(q, k, v, bias):
     """Exact attention over query chunks, so that no [S, T] array of logits is ever whole."""
     B, S, heads, hd = q.shape
     wide = jnp.promote_types(q.dtype, jnp.float32)
-    budget = _LOGITS_BYTES.get(jax.default_backend(), 1 << 30)
+    budget = LOGITS_BYTES.get(jax.default_backend(), 1 << 30)
     chunk = max(budget // (B * heads * k.shape[1] * np.dtype(wide).itemsize), 16)
     chunks = -(-S // chunk)
     if chunks == 1:
