@@ -25,7 +25,7 @@ from thfm_jax.convert.progress import progress
 from thfm_jax.convert.source import Source, open_source
 from thfm_jax.convert.writer import PartWriter
 
-# Rises with every change of the tables, the layouts or the model directory.
+# Rises with every change of the tables, the layouts, the pieces or the model directory.
 VERSION = 1
 
 
@@ -42,7 +42,7 @@ class PartReport:
       bytes: what they take, in the model directory and in memory.
       dtypes: how many arrays of ours have each dtype.
       seconds: of this run; 0 where an earlier run had written the part.
-      largest: bytes of the largest array, the measure of the memory that a conversion needs.
+      largest: bytes of the largest array.
     """
 
     part: str
