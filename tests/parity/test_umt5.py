@@ -17,7 +17,7 @@ from transformers.models.umt5.modeling_umt5 import UMT5Attention, UMT5LayerNorm
 
 from tests.parity.stages import assert_stages_equal, relative_error
 from thfm_jax.config import Compute, TextConfig
-from thfm_jax.convert.load import load
+from thfm_jax.convert.loading import load
 from thfm_jax.data.prompts import Tokenizer, encode_prompts
 from thfm_jax.models.umt5 import Umt5Encoder, relative_buckets
 
