@@ -23,7 +23,9 @@ SAMPLE = Path(thfm_jax.__file__).parent / "data" / "assets" / "sample.mp4"
 _VIDEO = flags.DEFINE_string("video", str(SAMPLE), "Video, image or folder of images.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
 _TASKS = flags.DEFINE_string("tasks", "all", "Comma-separated task names.")
-_MODEL = flags.DEFINE_string("model", predict.DEFAULT_MODEL, "Model directory or preset.")
+_MODEL = flags.DEFINE_string(
+    "model", predict.DEFAULT_MODEL, "Model directory, or tiny for random weights."
+)
 _PROMPT = flags.DEFINE_multi_string("prompt", [], "TASK=TEXT: ask for a task in other words.")
 _AREA = flags.DEFINE_integer("area", None, "Pixels of the frames that the model sees, about.")
 _LENGTH = flags.DEFINE_integer("length", None, "Frames that the model sees at a time.")

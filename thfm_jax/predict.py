@@ -188,11 +188,11 @@ def load(
     fold: bool = True,
     mesh: Mesh | None = None,
 ) -> Predictor:
-    """The `Predictor` of a model directory or, with random weights, of a preset's name.
+    """The `Predictor` of a model directory or, with random weights, of the preset "tiny".
 
     Args:
-      model: a directory that `experiments.convert` or training wrote, a preset of
-        `thfm_jax.config`, or "thfm-tiny", which is the preset "tiny" until its weights ship.
+      model: a directory that `experiments.convert` or training wrote, "tiny" for that preset with
+        random weights, or "thfm-tiny", which is the same until its weights ship.
       compute: how to run it; None takes float32 on CPUs and bfloat16 elsewhere.
       prompts: task name -> text to use instead of the task's own prompt; needs the text encoder.
       fold: see `Predictor`.
@@ -208,9 +208,13 @@ def load(
     for name in prompts or {}:
         lookup(name)
     texts.update(prompts or {})
-    name = "tiny" if model == DEFAULT_MODEL else str(model)
-    if name in config.PRESETS and not Path(name).is_dir():
-        return _random(config.preset(name), compute, texts, fold)
+    if str(model) in (DEFAULT_MODEL, "tiny"):
+        return _random(config.preset("tiny"), compute, texts, fold)
+    if str(model) in config.PRESETS and not Path(model).is_dir():
+        raise checkpoints.CheckpointError(
+            f"the preset {model} comes without weights: convert the released ones with "
+            "experiments.convert and give the directory that it writes"
+        )
     return _restored(Path(model), compute, texts, fold, mesh)
 
 

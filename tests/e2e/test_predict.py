@@ -218,6 +218,11 @@ def test_converted_weights_alone_do_not_count_as_trained(model, frames, tmp_path
     assert loaded(frames[:1], "keypoints2d").values["keypoints2d"].shape[0] == 1
 
 
+def test_a_large_preset_has_no_weights_of_its_own():
+    with pytest.raises(checkpoints.CheckpointError, match="the preset wan_1_3b comes without weig"):
+        thfm_jax.load("wan_1_3b")
+
+
 def test_other_prompts_need_the_text_encoder(model, tmp_path):
     write_model(tmp_path, model)
     with pytest.raises(checkpoints.CheckpointError, match="no features for the prompt 'how far'"):
