@@ -7,11 +7,12 @@ weights stay in the dtype they are stored in, UMT5-XXL in bfloat16 takes 11.4 GB
 float32, since this runs once. Expect 20 s on two CPU cores.
 """
 
+import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 
 from thfm_jax import checkpoints
 from thfm_jax.data.prompts import Tokenizer, encode_prompts, save_features
@@ -22,7 +23,7 @@ from thfm_jax.tasks import TASKS
 _MODEL = flags.DEFINE_string("model", None, "Directory of a converted model.", required=True)
 
 
-def main(_) -> None:
+def run() -> None:
     directory = Path(_MODEL.value)
     config = checkpoints.load_config(directory)
     tokenizer = Tokenizer.load(directory / checkpoints.TOKENIZER)
@@ -37,6 +38,14 @@ def main(_) -> None:
         print(f"{name:12} {tokens:3} tokens  {text!r}")
     save_features(directory / checkpoints.PROMPTS, kept)
     print(f"wrote {directory / checkpoints.PROMPTS}")
+
+
+def main(_) -> None:
+    logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
+    try:
+        run()
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ without it the sample clip that comes with the package is used.
 import sys
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 from tqdm import tqdm
 
 import thfm_jax
@@ -68,9 +68,10 @@ def run() -> None:
 
 
 def main(_) -> None:
+    logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
     try:
         run()
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 
