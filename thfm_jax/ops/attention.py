@@ -26,7 +26,7 @@ def attention(
     call takes "xla": its keys are few, the folded text.
     """
     if implementation == "auto":
-        implementation = _best(q, bias)
+        implementation = _best(q)
     if implementation == "xla" or bias is not None:
         return _xla(q, k, v, bias)
     if implementation == "cudnn":
@@ -36,10 +36,8 @@ def attention(
     raise ValueError(f'attention is "auto", "xla", "cudnn" or "splash", not {implementation!r}')
 
 
-def _best(q, bias) -> str:
+def _best(q) -> str:
     platform, head_dim = jax.default_backend(), q.shape[-1]
-    if bias is not None:
-        return "xla"
     if platform == "gpu" and q.dtype == jnp.bfloat16 and head_dim % 8 == 0 and head_dim <= 128:
         return "cudnn"
     if platform == "tpu" and head_dim % 128 == 0:
