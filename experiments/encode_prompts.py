@@ -8,16 +8,13 @@ float32, since this runs once. Expect 20 s on two CPU cores.
 """
 
 import sys
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 from absl import app, flags, logging
 
 from thfm_jax import checkpoints
-from thfm_jax.data.prompts import Tokenizer, encode_prompts, save_features
-from thfm_jax.models.umt5 import encode
-from thfm_jax.predict import restore_text_encoder
+from thfm_jax.data.prompts import Tokenizer, save_features
+from thfm_jax.predict import encode_texts, restore_text_encoder
 from thfm_jax.tasks import TASKS
 
 _MODEL = flags.DEFINE_string("model", None, "Directory of a converted model.", required=True)
@@ -27,16 +24,12 @@ def run() -> None:
     directory = Path(_MODEL.value)
     config = checkpoints.load_config(directory)
     tokenizer = Tokenizer.load(directory / checkpoints.TOKENIZER)
-    encoder = partial(encode, restore_text_encoder(directory, config))
-
-    prompts = {name: task.prompt for name, task in TASKS.items()}
-    texts, length = list(prompts.values()), config.dit.text_length
-    features, lengths = encode_prompts(encoder, tokenizer, texts, length)
-    kept = {}
-    for (name, text), rows, tokens in zip(prompts.items(), features, lengths, strict=True):
-        kept[name] = (text, np.asarray(rows[:tokens]))
-        print(f"{name:12} {tokens:3} tokens  {text!r}")
-    save_features(directory / checkpoints.PROMPTS, kept)
+    encoder = restore_text_encoder(directory, config)
+    texts = {name: task.prompt for name, task in TASKS.items()}
+    features = encode_texts(encoder, tokenizer, texts, config.dit.text_length)
+    for name, (text, rows) in features.items():
+        print(f"{name:12} {len(rows):3} tokens  {text!r}")
+    save_features(directory / checkpoints.PROMPTS, features)
     print(f"wrote {directory / checkpoints.PROMPTS}")
 
 

@@ -41,8 +41,7 @@ def run() -> None:
     predictor = thfm_jax.load(_MODEL.value, prompts=prompts, fold=_FOLD.value)
     for warning in (*info.warnings, *([] if predictor.trained else [UNTRAINED])):
         print(f"warning: {warning}", file=sys.stderr)
-    length = _LENGTH.value or predictor.config.clip_frames
-    overlap = length // 5 if _OVERLAP.value is None else _OVERLAP.value
+    length, overlap = predictor.window(_LENGTH.value, _OVERLAP.value)
     blocks = predictor.stream(
         video.stream(_VIDEO.value), tasks, area=_AREA.value, length=length, overlap=overlap
     )

@@ -117,8 +117,7 @@ class Predictor:
           The next source frames, and task name -> array as in `types.Predictions`.
         """
         wanted = lookup(tasks)
-        length = length or self.config.clip_frames
-        overlap = length // 5 if overlap is None else overlap
+        length, overlap = self.window(length, overlap)
         needed = {*wanted, _MATTE} if _NOBODY.keys() & set(wanted) else set(wanted)
         blenders = {
             task: windows.Blender(overlap, _JOINS.get(task)) for task in TASKS if task in needed
@@ -138,6 +137,11 @@ class Predictor:
                 held = held[count:]
         ready = {task: blender.finish() for task, blender in blenders.items()}
         yield np.stack(held), _restore(ready, wanted, mapping)
+
+    def window(self, length: int | None = None, overlap: int | None = None) -> tuple[int, int]:
+        """Length and overlap of the windows in frames, with the defaults for what is None."""
+        length = length or self.config.clip_frames
+        return length, length // 5 if overlap is None else overlap
 
     def outputs(
         self, frames: UInt8[Array | np.ndarray, "B T H W 3"], tasks: Sequence[str]
@@ -230,7 +234,7 @@ def _random(c: ThfmConfig, compute: Compute, texts: dict[str, str], fold: bool) 
     key = jax.random.key(0, impl="rbg")
     model = nnx.jit(lambda: Thfm(c, compute, rngs=nnx.Rngs(key)))()
     encoder = nnx.jit(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(key)))()
-    prompts = _encode(encoder, ByteTokenizer(), texts, c.dit.text_length)
+    prompts = encode_texts(encoder, ByteTokenizer(), texts, c.dit.text_length)
     return Predictor(model, prompts, name=f"{c.name} (random)", trained=False, fold=fold)
 
 
@@ -297,7 +301,7 @@ def _prompts(directory: Path, c: ThfmConfig, texts: dict[str, str]) -> dict:
     if missing:
         tokenizer = Tokenizer.load(directory / checkpoints.TOKENIZER)
         encoder = restore_text_encoder(directory, c)
-        found.update(_encode(encoder, tokenizer, missing, c.dit.text_length))
+        found.update(encode_texts(encoder, tokenizer, missing, c.dit.text_length))
     return found
 
 
@@ -314,7 +318,10 @@ def restore_text_encoder(directory: Path, c: ThfmConfig) -> Umt5Encoder:
     return nnx.merge(graph, state)
 
 
-def _encode(encoder: Umt5Encoder, tokenizer: Tokenizer, texts: dict[str, str], length: int) -> dict:
+def encode_texts(
+    encoder: Umt5Encoder, tokenizer: Tokenizer, texts: Mapping[str, str], length: int
+) -> dict[str, tuple[str, np.ndarray]]:
+    """Name -> (text, its features [n, D] without padding), of texts of at most `length` tokens."""
     features, lengths = encode_prompts(
         functools.partial(encode, encoder), tokenizer, list(texts.values()), length
     )
