@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 LEVELS = {
     "types": 0,
     "config": 0,
+    "joints": 0,
     "ops": 1,
     "measure": 0,
     "flops": 3,

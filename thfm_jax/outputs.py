@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from thfm_jax import viz
+from thfm_jax import joints, viz
 from thfm_jax.data.video import VideoInfo, VideoWriter
-from thfm_jax.tasks import TASKS, joints
+from thfm_jax.tasks import TASKS
 from thfm_jax.types import Predictions
 
 UNTRAINED = "UNTRAINED RANDOM WEIGHTS"

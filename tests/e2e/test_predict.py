@@ -12,7 +12,7 @@ from flax import nnx
 from PIL import Image
 
 import thfm_jax
-from thfm_jax import checkpoints, outputs, predict
+from thfm_jax import checkpoints, joints, outputs, predict
 from thfm_jax.config import (
     Compute,
     DitConfig,
@@ -24,7 +24,7 @@ from thfm_jax.config import (
 from thfm_jax.data import video
 from thfm_jax.data.prompts import save_features
 from thfm_jax.models.thfm import Thfm
-from thfm_jax.tasks import TASKS, joints
+from thfm_jax.tasks import TASKS
 
 CONFIG = ThfmConfig(
     name="small",

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from thfm_jax import joints
 from thfm_jax.config import (
     PRESETS,
     DitConfig,
@@ -19,7 +20,6 @@ from thfm_jax.config import (
 from thfm_jax.models.dit import Dit
 from thfm_jax.models.thfm import Thfm
 from thfm_jax.models.vae import Vae
-from thfm_jax.tasks import joints
 
 
 def parameters(make) -> int:

@@ -5,9 +5,9 @@ import pathlib
 import numpy as np
 import pytest
 
+from thfm_jax import joints
 from thfm_jax.config import PRESETS
-from thfm_jax.tasks import joints
-from thfm_jax.tasks.joints import INDEX, JOINTS, NAMES, SUBSETS
+from thfm_jax.joints import INDEX, JOINTS, NAMES, SUBSETS
 
 
 def test_the_model_has_a_token_for_every_joint():

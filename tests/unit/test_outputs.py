@@ -6,9 +6,9 @@ import resource
 import numpy as np
 import pytest
 
-from thfm_jax import outputs
+from thfm_jax import joints, outputs
 from thfm_jax.data import video
-from thfm_jax.tasks import TASKS, joints
+from thfm_jax.tasks import TASKS
 
 FRAMES, HEIGHT, WIDTH = 7, 36, 51
 JOINTS = len(joints.NAMES)

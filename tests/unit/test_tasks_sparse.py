@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thfm_jax.joints import ROOT
 from thfm_jax.tasks import keypoints2d, keypoints3d
-from thfm_jax.tasks.joints import ROOT
 from thfm_jax.types import Target
 
 examples = settings(deadline=None, max_examples=25)

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
+from thfm_jax.joints import ROOT
 from thfm_jax.tasks import losses, metrics
-from thfm_jax.tasks.joints import ROOT
 from thfm_jax.tasks.spec import Loss, Mask, TaskSpec, weights
 from thfm_jax.types import Array, Target
 
