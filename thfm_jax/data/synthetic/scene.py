@@ -197,7 +197,7 @@ class Scene:
 
 
 def velocity(track: np.ndarray, frame: int) -> np.ndarray:
-    """Change of `track` [T, ...] per frame at `frame`: central difference, one-sided at the ends."""
+    """Change of `track` [T, ...] per frame at `frame`: central, one-sided at the ends."""
     before, after, share = _neighbours(len(track), frame)
     return ((track[after] - track[before]) * share).astype(track.dtype)
 
