@@ -1,0 +1,121 @@
+"""Light: taken from panoramas, or made up as skies, lamps and studios.
+
+Ambient light is the panorama's radiance in real spherical harmonics of order 2. The brightest spots
+are taken out first and become suns, so that they cast shadows.
+"""
+
+import functools
+
+import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
+
+from thfm_jax.data.synthetic.scene import Lighting, Sun
+
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+# Lambert's cosine in each band over pi: what radiance coefficients are multiplied by to become the
+# light that a diffuse white surface shows (Ramamoorthi and Hanrahan 2001).
+COSINE = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
+
+SUNS = 3
+_SPOT_DEG = 14.0  # within which one light gathers its brightness
+
+
+def basis(directions: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 9"]:
+    """Real spherical harmonics of order 0, 1 (y, z, x) and 2 (xy, yz, 3z^2-1, xz, x^2-y^2)."""
+    x, y, z = np.moveaxis(directions, -1, 0)
+    return np.stack(
+        [
+            np.full_like(x, 0.282095),
+            0.488603 * y,
+            0.488603 * z,
+            0.488603 * x,
+            1.092548 * x * y,
+            1.092548 * y * z,
+            0.315392 * (3 * z * z - 1),
+            1.092548 * x * z,
+            0.546274 * (x * x - y * y),
+        ],
+        axis=-1,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def panorama_rays(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """(world directions [h, w, 3], solid angles [h, 1] in steradian) of a panorama's pixels."""
+    polar = (np.arange(height) + 0.5) / height * np.pi
+    azimuth = ((np.arange(width) + 0.5) / width - 0.5) * 2 * np.pi
+    sine = np.sin(polar)[:, None]
+    rays = np.stack(
+        [
+            sine * np.sin(azimuth),
+            np.broadcast_to(np.cos(polar)[:, None], (height, width)),
+            -sine * np.cos(azimuth),
+        ],
+        axis=-1,
+    )
+    edges = np.cos(np.arange(height + 1) / height * np.pi)
+    return rays, ((edges[:-1] - edges[1:]) * 2 * np.pi / width)[:, None]
+
+
+def project(panorama: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "9 3"]:
+    """Spherical harmonics of the panorama's radiance, float32."""
+    rays, angles = panorama_rays(*panorama.shape[:2])
+    weighted = (panorama * angles[..., None]).reshape(-1, 3)
+    return np.einsum("nk,nc->kc", basis(rays).reshape(-1, 9), weighted).astype(np.float32)
+
+
+def shown(lighting: Lighting, normal: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
+    """Colour of a diffuse white surface that nothing shades."""
+    normal = np.asarray(normal, np.float64)
+    colour = (basis(normal) * COSINE) @ lighting.ambient
+    for sun in lighting.suns:
+        colour = colour + sun.colour * max(float(normal @ sun.direction), 0.0)
+    return np.maximum(colour, 0)
+
+
+def from_panorama(panorama: Float[np.ndarray, "h w 3"]) -> Lighting:
+    """The panorama's light: up to three bright spots as suns, the rest ambient.
+
+    The panorama's height and width must be multiples of 64 and 128.
+    """
+    small = shrink(panorama)
+    rays, angles = panorama_rays(*small.shape[:2])
+    suns = []
+    for _ in range(SUNS):
+        spot = _brightest(small, rays, angles)
+        floor = np.median(small.reshape(-1, 3), axis=0)
+        excess = np.where(spot[..., None], np.maximum(small - floor, 0), 0)
+        power = (excess * angles[..., None]).sum(axis=(0, 1)) / np.pi
+        total = (small * angles[..., None]).sum(axis=(0, 1)) / np.pi
+        if power @ LUMINANCE < 0.12 * (total @ LUMINANCE):
+            break
+        suns.append(_sun(rays, excess @ LUMINANCE * angles, power, shadow=not suns))
+        small = small - excess
+    return Lighting(project(small), tuple(suns))
+
+
+def shrink(panorama: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "64 128 3"]:
+    """Block means of 64 x 128 pixels, float32."""
+    height, width = panorama.shape[:2]
+    blocks = panorama.astype(np.float32).reshape(64, height // 64, 128, width // 128, 3)
+    return blocks.mean(axis=(1, 3))
+
+
+def _brightest(panorama: np.ndarray, rays: np.ndarray, angles: np.ndarray) -> np.ndarray:
+    """[h, w] bool: the bright pixels about the direction that most light comes from."""
+    bright = panorama @ LUMINANCE
+    gathered = ndimage.gaussian_filter(bright * angles, 2.0, mode=("nearest", "wrap"))
+    peak = rays[np.unravel_index(np.argmax(gathered), bright.shape)]
+    near = rays @ peak > np.cos(np.radians(_SPOT_DEG))
+    return near & (bright > 0.25 * bright[near].max())
+
+
+def _sun(rays: np.ndarray, weight: np.ndarray, power: np.ndarray, shadow: bool) -> Sun:
+    """The light whose energy `weight` spreads over the rays."""
+    mean = np.einsum("hw,hwc->c", weight, rays) / weight.sum()
+    length = float(np.linalg.norm(mean))
+    spread = np.degrees(np.arccos(min(length, 1.0)))
+    softness = float(np.clip(2 * spread, 0.5, 20.0))
+    return Sun(mean / length, power.astype(np.float32), softness, shadow)

@@ -1,0 +1,136 @@
+"""Simple solids from which furniture, buildings and plants are put together."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from thfm_jax.data.synthetic.scene import Material, Mesh
+
+
+@dataclasses.dataclass(frozen=True)
+class Solid:
+    """Triangles without a material.
+
+    Attributes:
+      vertices: [V, 3] float64 metres.
+      triangles: [F, 3] int32, counter-clockwise from outside.
+      uv: [V, 2] float64 metres along the surface.
+    """
+
+    vertices: Float[np.ndarray, "V 3"]
+    triangles: Int[np.ndarray, "F 3"]
+    uv: Float[np.ndarray, "V 2"]
+
+    def moved(self, x: float = 0.0, y: float = 0.0, z: float = 0.0) -> "Solid":
+        return dataclasses.replace(self, vertices=self.vertices + (x, y, z))
+
+    def turned(self, yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> "Solid":
+        """Turned about z by `roll`, then about x by `pitch`, then about y by `yaw`, radians."""
+        turn = _about(1, yaw) @ _about(0, pitch) @ _about(2, roll)
+        return dataclasses.replace(self, vertices=self.vertices @ turn.T)
+
+    def scaled(self, x: float, y: float, z: float) -> "Solid":
+        return dataclasses.replace(self, vertices=self.vertices * (x, y, z))
+
+    def mesh(self, material: Material, smooth: bool = False, shades: bool = True) -> Mesh:
+        """The solid as a thing of the surroundings that stands still."""
+        return Mesh(
+            self.vertices[None].astype(np.float32),
+            self.triangles,
+            self.uv.astype(np.float32),
+            material,
+            smooth_normals=smooth,
+            shades=shades,
+        )
+
+
+def _about(axis: int, angle: float) -> np.ndarray:
+    cosine, sine = np.cos(angle), np.sin(angle)
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    turn = np.eye(3)
+    turn[first, first] = turn[second, second] = cosine
+    turn[second, first], turn[first, second] = sine, -sine
+    return turn
+
+
+def joined(solids: Sequence[Solid]) -> Solid:
+    """All of them as one."""
+    starts = np.cumsum([0, *(len(solid.vertices) for solid in solids)])
+    return Solid(
+        np.concatenate([solid.vertices for solid in solids]),
+        np.concatenate([s.triangles + n for s, n in zip(solids, starts, strict=False)]).astype(
+            np.int32
+        ),
+        np.concatenate([solid.uv for solid in solids]),
+    )
+
+
+def grid(points: Float[np.ndarray, "R C 3"], uv: Float[np.ndarray, "R C 2"]) -> Solid:
+    """A sheet; its outside is where columns run rightwards and rows downwards."""
+    rows, columns = points.shape[:2]
+    index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
+    triangles = np.stack([a, c, d, a, d, b], axis=-1).reshape(-1, 3)
+    return Solid(points.reshape(-1, 3), triangles, uv.reshape(-1, 2))
+
+
+def panel(width: float, height: float) -> Solid:
+    """An upright rectangle that faces +z, standing on the origin."""
+    x, y = np.meshgrid([-width / 2, width / 2], [height, 0.0])
+    return grid(np.stack([x, y, np.zeros((2, 2))], -1), np.stack([x + width / 2, height - y], -1))
+
+
+def box(width: float, height: float, depth: float) -> Solid:
+    """A box that stands on the origin, x by y by z metres."""
+    front = panel(width, height).moved(z=depth / 2)
+    side = panel(depth, height).moved(z=width / 2)
+    lid = panel(width, depth).moved(y=-depth / 2).turned(pitch=-np.pi / 2).moved(y=height)
+    base = panel(width, depth).moved(y=-depth / 2).turned(pitch=np.pi / 2)
+    quarter = np.pi / 2
+    return joined(
+        [front, front.turned(2 * quarter), side.turned(quarter), side.turned(-quarter), lid, base]
+    )
+
+
+def lathe(
+    radii: Sequence[float], heights: Sequence[float], sides: int = 12, around: float = 2 * np.pi
+) -> Solid:
+    """A profile turned about y, from the top down."""
+    radius, height = np.asarray(radii, float)[:, None], np.asarray(heights, float)[:, None]
+    angle = np.linspace(0, around, sides + 1)
+    points = np.stack(
+        [
+            radius * np.sin(angle),
+            np.broadcast_to(height, radius.shape) + 0 * angle,
+            radius * np.cos(angle),
+        ],
+        axis=-1,
+    )
+    along = np.concatenate([[0], np.cumsum(np.hypot(np.diff(radius[:, 0]), np.diff(height[:, 0])))])
+    widest = float(radius.max())
+    u, v = np.meshgrid(angle * widest, along)
+    return grid(points, np.stack([u, v], axis=-1))
+
+
+def cylinder(radius: float, height: float, sides: int = 12, top: float | None = None) -> Solid:
+    """A closed cylinder that stands on the origin; a cone's stump if `top` is its upper radius."""
+    top = radius if top is None else top
+    return lathe([0.0, top, top, radius, radius, 0.0], [height, height, height, 0, 0, 0], sides)
+
+
+def ball(radius: float = 1.0, sides: int = 12) -> Solid:
+    """A sphere about the origin."""
+    angle = np.linspace(0, np.pi, sides // 2 + 2)
+    return lathe(radius * np.sin(angle), radius * np.cos(angle), sides)
+
+
+def cushion(
+    width: float, height: float, depth: float, softness: float = 0.35, sides: int = 12
+) -> Solid:
+    """A rounded box that stands on the origin: a superellipsoid."""
+    solid = ball(1.0, sides)
+    rounded = np.sign(solid.vertices) * np.abs(solid.vertices) ** softness
+    sized = rounded / np.abs(rounded).max(axis=0) * (width / 2, height / 2, depth / 2)
+    return Solid(sized + (0, height / 2, 0), solid.triangles, solid.uv * max(width, depth) / 2)
