@@ -1,0 +1,174 @@
+"""A parametric human body: from a phenotype to a shape, from joint turns to posed vertices.
+
+MakeHuman's base mesh, targets, default rig and skin weights, read from the asset pack. Bones turn
+about their heads in rest-world axes, so that bone rolls play no role.
+"""
+
+import dataclasses
+import functools
+from typing import NamedTuple
+
+import numpy as np
+
+from thfm_jax.data.synthetic import landmarks, patches, skinning
+from thfm_jax.data.synthetic.assets import Pack
+from thfm_jax.data.synthetic.patches import Patch
+from thfm_jax.data.synthetic.phenotype import Phenotype
+
+_STEP_M = 1e-4  # unit of the pack's targets
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """A person at rest: MakeHuman's A-pose, feet on y = 0, facing +z.
+
+    Attributes:
+      vertices: [V, 3] float32 metres.
+      heads: [J, 3] float64 metres, where the bones turn.
+      tails: [J, 3] float64 metres.
+      expression_scale: factor of the face units' displacements, about 1: small heads move less.
+      phenotype: whose shape it is.
+    """
+
+    vertices: np.ndarray
+    heads: np.ndarray
+    tails: np.ndarray
+    expression_scale: float
+    phenotype: Phenotype
+
+
+@dataclasses.dataclass(frozen=True)
+class Posed:
+    """A person in motion.
+
+    Attributes:
+      vertices: [T, V, 3] float32 metres, world.
+      bones: [T, J, 3, 4] float64 maps from rest to world.
+      heads: [T, J, 3] float64 metres, world.
+    """
+
+    vertices: np.ndarray
+    bones: np.ndarray
+    heads: np.ndarray
+
+
+class Weights(NamedTuple):
+    """Skin weights: `bones` int32 [V, K] and `values` float32 [V, K], strongest first, sum 1."""
+
+    bones: np.ndarray
+    values: np.ndarray
+
+
+class BodyModel:
+    """The body model; `BodyModel.load(pack)` makes one per process and pack.
+
+    Attributes:
+      bones: names of the J bones, parents first.
+      bone: bone → index.
+      parents: int32 [J], -1 for the root.
+      rest: [V, 3] float32 base mesh in metres, feet on y = 0; body and helper geometry.
+      patches: name → surface: body, tights, skirt, hair, left_eye, right_eye, upper_teeth,
+        lower_teeth, tongue, lashes.
+      template: [V, 3] float32 canonical dense-pose positions.
+      regions: name → float32 [V] in [0, 1]: soft masks of the skin.
+      weights: skin weights.
+      expressions: names of the 52 face units.
+    """
+
+    def __init__(self, pack: Pack):
+        raw = pack["mesh/vertices"]
+        self.bones = tuple(str(name) for name in pack["rig/bones"])
+        self.bone = {name: index for index, name in enumerate(self.bones)}
+        self.parents = pack["rig/parents"]
+        self.weights = Weights(pack["rig/weight_bones"].astype(np.int32), pack["rig/weights"])
+        self._head_ids, self._tail_ids = pack["rig/heads"], pack["rig/tails"]
+        self._start = pack["targets/start"]
+        self._vertex = np.cumsum(pack["targets/vertex_steps"], dtype=np.uint16)
+        steps = np.cumsum(pack["targets/delta_steps"], axis=1, dtype=np.int16)
+        self._delta = np.ascontiguousarray(steps.T)
+        self.targets = {str(name): index for index, name in enumerate(pack["targets/names"])}
+        units = [name for name in self.targets if name.startswith("face/")]
+        self.expressions = tuple(name.removeprefix("face/") for name in units)
+        self._units = np.array([self.targets[name] for name in units], np.int64)
+        self.patches: dict[str, Patch] = patches.read(pack, self.bones, self.weights)
+        self._body_ids = np.unique(self.patches["body"].vertex_ids)
+        self.rest = raw - np.array([0, raw[self._body_ids, 1].min(), 0], np.float32)
+        self.template = patches.template(self.rest, self.patches)
+        self.regions = patches.regions(pack, self.rest, self.patches)
+        self._landmarks = landmarks.find(self.rest, self._body_ids, self.bone)
+
+    @staticmethod
+    def load(pack: Pack) -> "BodyModel":
+        """The body model of `pack`, made once per process."""
+        return _load(pack)
+
+    def shape(self, phenotype: Phenotype) -> Shape:
+        """The person at rest; ValueError for an unknown target or bone."""
+        vertices = self.rest.copy()
+        self._add(vertices, phenotype.targets())
+        floor = vertices[self._body_ids, 1].min()
+        vertices[:, 1] -= floor
+        heads = vertices[self._head_ids].astype(np.float64).mean(axis=1)
+        tails = vertices[self._tail_ids].astype(np.float64).mean(axis=1)
+        return Shape(vertices, heads, tails, 1.0, phenotype)
+
+    def pose(
+        self,
+        shape: Shape,
+        rotations: np.ndarray,
+        translation: np.ndarray,
+        expression: np.ndarray | None = None,
+    ) -> Posed:
+        """The person in each frame.
+
+        Args:
+          shape: from `shape`.
+          rotations: [T, J, 3, 3] float64 in rest-world axes, relative to the parent: a bone's turn
+            in the world is its parent's times its own; identity is rest.
+          translation: [T, 3] metres, added to the root's head at rest.
+          expression: [T, 52] weights of `expressions`, or None for a calm face.
+        """
+        local = np.ascontiguousarray(rotations, np.float64)
+        moved = np.ascontiguousarray(translation, np.float64)
+        world = skinning.chain(self.parents, shape.heads, local, moved)
+        heads = np.einsum("tjrc,jc->tjr", world[..., :3], shape.heads) + world[..., 3]
+        rest = shape.vertices[None]
+        if expression is not None:
+            rest = self._expressed(shape, expression)
+        vertices = skinning.skin(
+            rest, world.astype(np.float32), self.weights.bones, self.weights.values
+        )
+        return Posed(vertices, world, heads)
+
+    def joints(self, shape: Shape, posed: Posed) -> np.ndarray:
+        """[T, 52, 3] float64 world positions of `thfm_jax.joints`."""
+        return landmarks.place(self._landmarks, posed.vertices, posed.heads)
+
+    def _expressed(self, shape: Shape, expression: np.ndarray) -> np.ndarray:
+        frames = np.repeat(shape.vertices[None], len(expression), axis=0)
+        for vertices, weights in zip(frames, expression, strict=True):
+            active = np.flatnonzero(weights)
+            skinning.add_targets(
+                vertices,
+                self._start,
+                self._vertex,
+                self._delta,
+                self._units[active],
+                (_STEP_M * shape.expression_scale) * weights[active].astype(np.float64),
+            )
+        return frames
+
+    def _add(self, vertices: np.ndarray, weights: dict[str, float]) -> None:
+        """Adds targets to `vertices` in place; a macro target that moves nothing has no file."""
+        known = {name: weight for name, weight in weights.items() if name in self.targets}
+        for name in weights.keys() - known.keys():
+            if not name.startswith("macro/"):
+                raise ValueError(f"there is no target {name!r}")
+        ids = np.array([self.targets[name] for name in known], np.int64)
+        values = _STEP_M * np.array(list(known.values()), np.float64)
+        skinning.add_targets(vertices, self._start, self._vertex, self._delta, ids, values)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(pack: Pack) -> BodyModel:
+    return BodyModel(pack)
