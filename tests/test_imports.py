@@ -24,6 +24,7 @@ LEVELS = {
     "checkpoints": 3,
     "outputs": 4,
     "predict": 4,
+    "training": 4,
     "convert": 5,
 }
 

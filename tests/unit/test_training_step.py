@@ -1,0 +1,253 @@
+"""Facts about one training step: what it changes, what it is deterministic in, what it leaves."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from thfm_jax.config import Compute, DitConfig, SparseConfig, TextConfig, ThfmConfig, VaeConfig
+from thfm_jax.data.prompts import ByteTokenizer
+from thfm_jax.models.thfm import Thfm, fold_padding
+from thfm_jax.models.umt5 import Umt5Encoder
+from thfm_jax.tasks import TASKS
+from thfm_jax.training.objective import draw_tasks, target_video
+from thfm_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
+from thfm_jax.training.state import init_state, join, partition
+from thfm_jax.training.step import Builder, Objective, make_step
+from thfm_jax.training.wordings import task_texts, wordings
+from thfm_jax.types import Batch, Clip, Target
+
+SMALL = ThfmConfig(
+    name="small",
+    dit=DitConfig(
+        layers=2, heads=2, head_dim=16, ffn_dim=64, text_dim=16, text_length=64, freq_dim=16
+    ),
+    vae=VaeConfig(base_dim=4, latent_mean=(0.0,) * 16, latent_std=(1.0,) * 16),
+    text=TextConfig(layers=1, dim=16, heads=2, head_dim=8, ffn_dim=32, vocab_size=384),
+    sparse=SparseConfig(hidden_dim=16),
+)
+B, T, SIZE = 2, 5, 32
+
+
+@pytest.fixture(scope="module")
+def builder():
+    return Builder(SMALL, Compute())
+
+
+@pytest.fixture(scope="module")
+def params():
+    rngs = lambda: nnx.Rngs(jax.random.key(0, impl="rbg"))
+    model = nnx.jit(lambda: Thfm(SMALL, rngs=rngs()))()
+    encoder = nnx.jit(lambda: Umt5Encoder(SMALL.text, rngs=rngs()))()
+    return {
+        **nnx.to_pure_dict(nnx.state(model)),
+        "text_encoder": nnx.to_pure_dict(nnx.state(encoder)),
+    }
+
+
+@pytest.fixture(scope="module")
+def prompts():
+    return wordings(task_texts(paraphrases=True), ids, SMALL.dit.text_length)
+
+
+def ids(text: str) -> np.ndarray:
+    tokens, mask = ByteTokenizer()([text], SMALL.dit.text_length)
+    return np.asarray(tokens[0][mask[0]], np.int32)
+
+
+def a_batch(seed: int = 0) -> Batch:
+    rng = np.random.default_rng(seed)
+    foreground = np.zeros((B, T, SIZE, SIZE), bool)
+    foreground[:, :, 8:24, 8:24] = True
+    normals = rng.normal(size=(B, T, SIZE, SIZE, 3))
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    points = rng.uniform(0, SIZE, (B, T, 52, 2))
+    seen = rng.integers(0, 2, (B, T, 52, 1))
+    known = np.ones((B, T, 52), bool)
+    dense = {
+        "depth": rng.uniform(1, 2, (B, T, SIZE, SIZE, 1)),
+        "normals": normals,
+        "matte": foreground[..., None],
+        "densepose": 0.5 * normals,
+    }
+    targets = {name: Target(value.astype(np.float32), foreground) for name, value in dense.items()}
+    targets["keypoints2d"] = Target(np.concatenate([points, seen], -1).astype(np.float32), known)
+    targets["keypoints3d"] = Target(rng.normal(size=(B, T, 52, 3)).astype(np.float32), known)
+    frames = rng.integers(0, 256, (B, T, SIZE, SIZE, 3)).astype(np.uint8)
+    return Batch(Clip(frames, np.full(B, 24, np.float32)), targets)
+
+
+def start(params, optimizer, frozen=("^vae/",)):
+    return init_state(params, frozen, optimizer, jax.random.key(1), average=True)
+
+
+def assert_same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+@pytest.fixture(scope="module")
+def latent(builder, params, prompts):
+    """(step, state before it)"""
+    optimizer = make_optimizer(OptimizerConfig(learning_rate=3e-3, warmup_steps=1), 100)
+    step = jax.jit(make_step(builder, Objective(tasks_per_clip=3), optimizer, average_decay=0.99))
+    return step, start(params, optimizer)
+
+
+def test_training_lowers_the_loss_and_leaves_the_frozen_parameters(latent, prompts):
+    step, state = latent
+    batch, losses = a_batch(), []
+    now = state
+    for _ in range(30):
+        now, metrics = step(now, batch, prompts)
+        losses.append(float(metrics["loss"]))
+    assert np.mean(losses[-5:]) < np.mean(losses[:5])
+    assert_same(now.frozen, state.frozen)
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), now.trained, state.trained)
+    still = {
+        jax.tree_util.keystr(p) for p, c in jax.tree_util.tree_leaves_with_path(changed) if not c
+    }
+    assert not still, f"no gradient reaches {still}"
+
+
+def test_a_step_is_a_function_of_state_and_batch(latent, prompts):
+    step, state = latent
+    once, again = step(state, a_batch(), prompts), step(state, a_batch(), prompts)
+    assert_same(once, again)
+
+
+def test_a_loss_that_is_not_finite_changes_nothing_but_the_counts(latent, prompts):
+    step, state = latent
+    state = dataclasses.replace(state, trained=jax.tree.map(lambda x: x, state.trained))
+    kernel = state.trained["dit"]["patch_embedding"]["kernel"]
+    state.trained["dit"]["patch_embedding"]["kernel"] = kernel.at[0, 0].set(jnp.nan)
+    after, metrics = step(state, a_batch(), prompts)
+    assert metrics["fine"] == 0 and after.skipped == 1 and after.step == 1
+    assert_same(after.trained, state.trained)
+    assert_same(after.optimizer, state.optimizer)
+
+
+def test_accumulating_over_pieces_of_equal_labels_is_the_gradient_of_the_whole(
+    builder, params, prompts
+):
+    # With plain gradient descent the change of the parameters is the gradient.
+    optimizer = optax.sgd(1.0)
+    objective = Objective(tasks={"matte": 1.0})
+    one = prompts.replace(text=prompts.text[:, :1], lengths=prompts.lengths[:, :1])
+    gradients = []
+    for pieces in (1, 2):
+        step = jax.jit(make_step(builder, objective, optimizer, accumulate=pieces))
+        state = start(params, optimizer)
+        change = jax.tree.map(jnp.subtract, step(state, a_batch(), one)[0].trained, state.trained)
+        gradients.append(change)
+    error = optax.global_norm(jax.tree.map(jnp.subtract, *gradients))
+    assert error <= 1e-5 * optax.global_norm(gradients[0])
+
+
+@pytest.mark.slow
+def test_the_pixel_stage_lowers_its_loss(builder, params, prompts):
+    optimizer = make_optimizer(OptimizerConfig(learning_rate=3e-3, warmup_steps=1), 100)
+    objective = Objective(stage="pixel", tasks={"depth": 1.0, "normals": 1.0}, tasks_per_clip=2)
+    step = jax.jit(make_step(builder, objective, optimizer))
+    state, losses = start(params, optimizer), []
+    for _ in range(15):
+        state, metrics = step(state, a_batch(), prompts)
+        losses.append(float(metrics["loss"]))
+    assert np.mean(losses[-3:]) < np.mean(losses[:3])
+
+
+def test_a_prompt_cut_to_its_tokens_conditions_like_the_whole_one(builder, params):
+    rng = np.random.default_rng(0)
+    features = {
+        text: rng.normal(size=(n, 16)).astype(np.float32)
+        for n, text in enumerate((task.prompt for task in TASKS.values()), start=3)
+    }
+    texts = {name: (task.prompt,) for name, task in TASKS.items()}
+    bank = wordings(texts, features.__getitem__, SMALL.dit.text_length)
+    model = builder.model(params)
+    tasks = jnp.arange(len(TASKS))
+    found = builder.condition(model, params, bank, tasks, jnp.zeros(len(TASKS), int))
+    whole = np.zeros((len(TASKS), SMALL.dit.text_length, 16), np.float32)
+    for row, text in zip(whole, features.values(), strict=True):
+        row[: len(text)] = text
+    expected = fold_padding(
+        model.condition(jnp.asarray(whole)), [len(f) for f in features.values()]
+    )
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), found, expected
+    )
+
+
+def test_tasks_are_drawn_by_their_share_among_those_labelled():
+    share = jnp.array([3.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+    known = jnp.ones((4000, 6), bool)
+    tasks, counts = draw_tasks(jax.random.key(0), share, known, 1)
+    assert bool(counts.all()) and 0.72 < float((tasks == 0).mean()) < 0.78
+    assert set(np.unique(tasks)) == {0, 1}
+    unlabelled = known.at[:, 0].set(False)
+    tasks, counts = draw_tasks(jax.random.key(0), share, unlabelled, 2)
+    rows, fine = np.asarray(tasks).reshape(-1, 2), np.asarray(counts).reshape(-1, 2)
+    assert (rows[:, 0] == 1).all() and fine[:, 0].all() and not fine[:, 1].any()
+
+
+def test_the_target_video_of_a_row_is_its_tasks_code():
+    batch = a_batch()
+    tasks = jnp.array([0, 1, 4, 2])  # two rows a clip; the third is a keypoint task
+    video = target_video(batch, tasks, count=2)
+    depth, normals = batch.targets["depth"], batch.targets["normals"]
+    np.testing.assert_array_equal(video[0], TASKS["depth"].encode(depth.value, depth.mask)[0])
+    np.testing.assert_array_equal(video[1], TASKS["normals"].encode(normals.value, normals.mask)[0])
+    assert not video[2].any() and video[3].any()
+
+
+def test_partition_and_join_are_inverse(params):
+    trained, frozen = partition(params, ["^vae/", "^dit/blocks/ffn"])
+    assert_same(join(trained, frozen), params)
+    assert set(frozen) == {"vae", "dit"} and "ffn" not in trained["dit"]["blocks"]
+
+
+@pytest.mark.parametrize(
+    "frozen, message",
+    [(["^vea/"], "no parameter is called '\\^vea/'"), (["."], "nothing to train")],
+)
+def test_partition_says_what_is_wrong(params, frozen, message):
+    with pytest.raises(ValueError, match=message):
+        partition(params, frozen)
+
+
+@pytest.mark.parametrize("decay", ["cosine", "linear", "constant"])
+def test_the_learning_rate_warms_up_and_decays(decay):
+    c = OptimizerConfig(learning_rate=1e-3, warmup_steps=10, decay=decay, final_share=0.1)
+    rate = schedule(c, 100)
+    assert rate(0) == 0 and np.isclose(rate(5), 5e-4) and np.isclose(rate(10), 1e-3)
+    assert np.isclose(rate(100), 1e-3 if decay == "constant" else 1e-4)
+
+
+def test_groups_have_their_own_learning_rate_and_only_matrices_decay():
+    c = OptimizerConfig(
+        learning_rate=1.0, warmup_steps=0, decay="constant", weight_decay=0.5, groups={"^b/": 10.0}
+    )
+    params = {"a": {"kernel": jnp.ones(2), "bias": jnp.ones(2)}, "b": {"kernel": jnp.ones(2)}}
+    optimizer = make_optimizer(c, 10)
+    updates, _ = optimizer.update(
+        jax.tree.map(jnp.zeros_like, params), optimizer.init(params), params
+    )
+    np.testing.assert_allclose(updates["a"]["kernel"], -0.5)
+    np.testing.assert_allclose(updates["b"]["kernel"], -5.0)
+    np.testing.assert_allclose(updates["a"]["bias"], 0.0)
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"stage": "both"}, 'stage is "latent" or "pixel"'),
+        ({"tasks": {"dept": 1.0}}, "unknown task 'dept'"),
+        ({"tasks": {"depth": 1.0}, "tasks_per_clip": 2}, "tasks_per_clip is 1 to 1"),
+    ],
+)
+def test_an_objective_says_what_is_wrong(given, message):
+    with pytest.raises(ValueError, match=message):
+        Objective(**given)

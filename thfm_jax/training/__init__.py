@@ -1,0 +1,1 @@
+"""Training on meshes: recipe, objective, optimiser, step, loop and checkpoints."""

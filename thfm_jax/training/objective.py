@@ -1,0 +1,133 @@
+"""What the model learns: rows of (clip, task), with a loss in latent space or in pixel space.
+
+A clip of a batch becomes one row for each of the tasks drawn for it. All rows of a clip share its
+latents; every row has its own prompt. A row of a dense task is held against the latents of that
+task's map or, in the second stage, decoded and held against the map itself; a row of a keypoint
+task against its labels. arXiv:2603.25892; the losses are inferred, see docs/decisions.md.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Bool, Float, Int
+
+from thfm_jax.models.thfm import Thfm
+from thfm_jax.tasks import TASKS, losses
+from thfm_jax.tasks.spec import TaskSpec, weights
+from thfm_jax.types import Array, Batch, Conditioning, ModelOutput, Target
+
+NAMES = tuple(TASKS)
+Metrics = dict[str, Float[Array, ""]]
+
+
+def labelled(batch: Batch) -> Bool[Array, "B tasks"]:
+    """Which tasks each clip has a label for."""
+    B = batch.clip.frames.shape[0]
+    known = []
+    for name in NAMES:
+        target = batch.targets.get(name)
+        found = jnp.zeros(B, bool)
+        if target is not None:
+            mask = weights(target.value, target.mask)
+            found = (mask > 0).any(axis=tuple(range(1, mask.ndim)))
+        known.append(found)
+    return jnp.stack(known, axis=1)
+
+
+def draw_tasks(
+    key: Array, share: Float[Array, "tasks"], known: Bool[Array, "B tasks"], count: int
+) -> tuple[Int[Array, "R"], Bool[Array, "R"]]:
+    """Tasks for each clip, drawn by their share without repetition; R = B * count, clip slowest.
+
+    Returns:
+      Indices into `TASKS`, and whether the clip has a label for that task: one with fewer labelled
+      tasks than `count` gets some without, whose rows count for nothing.
+    """
+    # Gumbel noise makes the top entries a weighted draw without replacement.
+    noise = jax.random.gumbel(key, known.shape)
+    logits = jnp.where(known & (share > 0), jnp.log(jnp.maximum(share, 1e-30)) + noise, -jnp.inf)
+    value, tasks = jax.lax.top_k(logits, count)
+    return tasks.reshape(-1), jnp.isfinite(value).reshape(-1)
+
+
+def target_video(batch: Batch, tasks: Int[Array, "R"], count: int) -> Float[Array, "R T H W 3"]:
+    """What the decoded video of each row should be; zero for rows of keypoint tasks."""
+    B, *size = batch.clip.frames.shape
+    video = jnp.zeros((B * count, *size), jnp.float32)
+    for task, (name, spec) in enumerate(TASKS.items()):
+        if spec.kind == "dense" and name in batch.targets:
+            target = batch.targets[name]
+            code = jnp.repeat(spec.encode(target.value, target.mask), count, axis=0)
+            video = jnp.where((tasks == task)[:, None, None, None, None], code, video)
+    return video
+
+
+def objective(
+    model: Thfm,
+    batch: Batch,
+    conditioning: Conditioning,
+    tasks: Int[Array, "R"],
+    known: Bool[Array, "R"],
+    scale: Mapping[str, float],
+    stage: str,
+) -> tuple[Float[Array, ""], Metrics]:
+    """(loss, its parts) of the rows of a batch.
+
+    Every task's loss is a mean over the rows that it has, so a task drawn rarely is not learned
+    more slowly for being averaged away.
+
+    Args:
+      model: whose VAE is frozen.
+      batch: clips and targets.
+      conditioning: of each row, on its own prompt.
+      tasks, known: see `draw_tasks`.
+      scale: factor of each task's loss; 1 where it has no entry.
+      stage: "latent" or "pixel".
+    """
+    B, _, height, width, _ = batch.clip.frames.shape
+    per_clip = len(tasks) // B
+    latents = jax.lax.stop_gradient(model.encode(batch.clip.frames))
+    output = model.perceive(jnp.repeat(latents, per_clip, axis=0), conditioning)
+    if stage == "pixel":
+        output = dataclasses.replace(output, dense=model.vae.decode(output.latents))
+    else:
+        truth = jax.lax.stop_gradient(model.vae.encode(target_video(batch, tasks, per_clip)))
+
+    total = jnp.zeros(())
+    metrics: Metrics = {}
+    for task, (name, spec) in enumerate(TASKS.items()):
+        if name not in batch.targets:
+            continue
+        mine = known & (tasks == task)
+        if spec.kind == "dense" and stage == "latent":
+            loss, parts = losses.latent_loss(output.latents, truth, _like(mine, truth))
+        else:
+            target = _rows(batch.targets[name], mine, per_clip)
+            loss, parts = _task_loss(spec, output, target, (height, width))
+        total += scale.get(name, 1.0) * loss
+        metrics |= {f"{name}/{part}": value for part, value in parts.items()}
+        metrics[f"{name}/rows"] = mine.sum().astype(jnp.float32)
+    return total, metrics
+
+
+def _task_loss(
+    spec: TaskSpec, output: ModelOutput, target: Target, size: tuple[int, int]
+) -> losses.Loss:
+    if spec.kind == "dense":
+        return spec.loss(output.dense, target)
+    return spec.loss(output.sparse, target, size)
+
+
+def _rows(target: Target, mine: Bool[Array, "R"], per_clip: int) -> Target:
+    """The target repeated for each row of its clip, with no weight in rows of other tasks."""
+    value = jnp.repeat(target.value, per_clip, axis=0)
+    weight = jnp.repeat(weights(target.value, target.mask), per_clip, axis=0)
+    return Target(value, jnp.where(mine.reshape(-1, *[1] * (weight.ndim - 1)), weight, 0))
+
+
+def _like(mine: Bool[Array, "R"], latents: Float[Array, "R Tz Hz Wz Z"]) -> Float[Array, "..."]:
+    """1 for every latent position of the rows that are `mine`."""
+    rows = mine.astype(latents.dtype)[:, None, None, None]
+    return jnp.broadcast_to(rows, latents.shape[:-1])

@@ -1,0 +1,93 @@
+"""The prompts that training draws from: each task in several wordings."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import flax.struct
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from thfm_jax.tasks import TASKS
+from thfm_jax.types import Array
+
+
+@flax.struct.dataclass
+class Wordings:
+    """Prompts as the text encoder's features or, where that is trained too, as its token ids.
+
+    Tasks are in the order of `TASKS`. Every task has the same number `P` of wordings; one with
+    fewer repeats them. Only the first `kept` tokens are there: see `padding_bias`.
+
+    Attributes:
+      text: [tasks, P, kept, D] float32 features, zero beyond a prompt's end; or [tasks, P, kept]
+        int32 token ids.
+      lengths: [tasks, P] int32 numbers of tokens.
+      total: length to which the trunk pads prompts.
+    """
+
+    text: Array
+    lengths: Array
+    total: int = flax.struct.field(pytree_node=False)
+
+    def draw(
+        self, tasks: Int[Array, "R"], wording: Int[Array, "R"]
+    ) -> tuple[Array, Int[Array, "R"], Float[Array, "R kept"]]:
+        """(text, lengths, bias of the text's keys) of the wordings of some rows."""
+        wording = wording % self.lengths.shape[1]
+        lengths = self.lengths[tasks, wording]
+        return (
+            self.text[tasks, wording],
+            lengths,
+            padding_bias(lengths, self.text.shape[2], self.total),
+        )
+
+
+def padding_bias(lengths: Int[Array, "R"], kept: int, total: int) -> Float[Array, "R kept"]:
+    """What is added to the logits of `kept` keys so that they stand for `total`.
+
+    Beyond its end a prompt's features are zero, so those n = total - length tokens share one key
+    and one value and weigh as much as a single one whose logit is greater by log n: the token just
+    beyond the end stands for all. The others of the padding stand for none.
+    """
+    index = jnp.arange(kept)
+    padding = (total - lengths)[:, None]
+    beyond = jnp.where(padding > 0, jnp.log(jnp.maximum(padding, 1)), -jnp.inf)
+    ends = lengths[:, None]
+    return jnp.where(index < ends, 0.0, jnp.where(index == ends, beyond, -jnp.inf))
+
+
+def task_texts(paraphrases: bool) -> dict[str, tuple[str, ...]]:
+    """Task -> its wordings: the prompt alone, or the paraphrases as well."""
+    return {
+        name: (task.prompt, *task.paraphrases) if paraphrases else (task.prompt,)
+        for name, task in TASKS.items()
+    }
+
+
+def wordings(
+    texts: Mapping[str, Sequence[str]],
+    rows_of: Callable[[str], np.ndarray],
+    total: int,
+) -> Wordings:
+    """The `Wordings` of some texts, whose features or ids [n, ...] `rows_of` gives without padding.
+
+    ValueError for a task without text, and for a text longer than `total`.
+    """
+    missing = [name for name in TASKS if not texts.get(name)]
+    if missing:
+        raise ValueError(f"no prompt for the task {', '.join(missing)}")
+    rows = {name: [rows_of(text) for text in texts[name]] for name in TASKS}
+    longest = max(len(r) for found in rows.values() for r in found)
+    if longest > total:
+        raise ValueError(f"a prompt has {longest} tokens, but the model reads {total}")
+    kept = min(total, -(-(longest + 1) // 8) * 8)
+    count = max(len(found) for found in rows.values())
+    first = rows[next(iter(TASKS))][0]
+    text = np.zeros((len(TASKS), count, kept, *first.shape[1:]), first.dtype)
+    lengths = np.zeros((len(TASKS), count), np.int32)
+    for task, name in enumerate(TASKS):
+        for index in range(count):
+            row = rows[name][index % len(rows[name])]
+            text[task, index, : len(row)] = row
+            lengths[task, index] = len(row)
+    return Wordings(jnp.asarray(text), jnp.asarray(lengths), total)
