@@ -1,0 +1,117 @@
+"""What is seen where there is no mesh: a panorama by direction, or a part of a flat picture."""
+
+import math
+
+import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
+
+from thfm_jax.data.synthetic import scene
+from thfm_jax.data.synthetic.jit import kernel
+
+
+class Painter:
+    """Paints a scene's backdrop, frame by frame.
+
+    The image is blurred once, by its blur and by half the distance of two pixels on it, so that
+    looking up one point a pixel leaves nothing out.
+    """
+
+    def __init__(self, backdrop: scene.Backdrop, camera: scene.Camera):
+        self._backdrop, self._camera = backdrop, camera
+        texels = _texels_per_pixel(backdrop, camera)
+        sigma = texels * math.hypot(backdrop.blur_px, 0.5 if texels > 1 else 0.0)
+        modes = ("nearest", "wrap" if backdrop.panorama else "nearest", "nearest")
+        image = np.asarray(backdrop.image, np.float32)
+        blurred = (
+            image if sigma < 0.3 else ndimage.gaussian_filter(image, (sigma, sigma, 0), mode=modes)
+        )
+        self._image = np.ascontiguousarray(blurred)
+        self._last: tuple[np.ndarray, np.ndarray] | None = None
+
+    def paint(self, frame: int) -> Float[np.ndarray, "H W 3"]:
+        """Linear RGB float32 in the middle of the shutter's time."""
+        matrix = self._matrix(frame)
+        if self._last is None or not np.array_equal(matrix, self._last[0]):
+            out = np.empty((*self._camera.size, 3), np.float32)
+            (_paint_panorama if self._backdrop.panorama else _paint_flat)(self._image, matrix, out)
+            self._last = (matrix, out)
+        return self._last[1]
+
+    def _matrix(self, frame: int) -> np.ndarray:
+        """[3, 3] from homogeneous pixels to world directions, or to positions in the flat image."""
+        if self._backdrop.panorama:
+            intrinsics, rotation, _ = self._camera.at(frame)
+            return rotation.T @ np.linalg.inv(intrinsics)
+        height, width = self._camera.size
+        left, top, right, bottom = _window(self._backdrop, frame)
+        x, y = (right - left) / width, (bottom - top) / height
+        return np.array([[x, 0, left], [0, y, top], [0, 0, 1]])
+
+
+def _window(backdrop: scene.Backdrop, frame: int) -> np.ndarray:
+    if backdrop.window is None:
+        return np.array([0, 0, backdrop.image.shape[1], backdrop.image.shape[0]], np.float64)
+    return backdrop.window[frame]
+
+
+def _texels_per_pixel(backdrop: scene.Backdrop, camera: scene.Camera) -> float:
+    """Distance of neighbouring pixels on the image, in its own, halfway through the clip."""
+    frame = len(camera.intrinsics) // 2
+    if backdrop.panorama:
+        return backdrop.image.shape[1] / (2 * math.pi * camera.intrinsics[frame, 0, 0])
+    left, _, right, _ = _window(backdrop, frame)
+    return abs(right - left) / camera.size[1]
+
+
+@kernel
+def _paint_panorama(image, matrix, out):
+    height, width = image.shape[:2]
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            p, q = column + 0.5, row + 0.5
+            x = matrix[0, 0] * p + matrix[0, 1] * q + matrix[0, 2]
+            y = matrix[1, 0] * p + matrix[1, 1] * q + matrix[1, 2]
+            z = matrix[2, 0] * p + matrix[2, 1] * q + matrix[2, 2]
+            u = (0.5 + math.atan2(x, -z) / (2 * math.pi)) * width
+            v = (0.5 - math.atan2(y, math.sqrt(x * x + z * z)) / math.pi) * height
+            _spline(image, u, v, True, out[row, column])
+
+
+@kernel
+def _paint_flat(image, matrix, out):
+    for row in range(out.shape[0]):
+        for column in range(out.shape[1]):
+            u = matrix[0, 0] * (column + 0.5) + matrix[0, 2]
+            v = matrix[1, 1] * (row + 0.5) + matrix[1, 2]
+            _spline(image, u, v, False, out[row, column])
+
+
+@kernel
+def _spline(image, u, v, wrap, out):
+    """Cubic B-spline through 4 x 4 texels: slightly soft, with no trace of the texels' grid."""
+    height, width = image.shape[:2]
+    column, row = math.floor(u - 0.5), math.floor(v - 0.5)
+    xs, ys = _spline_weights(u - 0.5 - column), _spline_weights(v - 0.5 - row)
+    red, green, blue = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    for j in range(4):
+        r = min(max(row + j - 1, 0), height - 1)
+        for i in range(4):
+            c = column + i - 1
+            c = c % width if wrap else min(max(c, 0), width - 1)
+            weight = np.float32(xs[i] * ys[j])
+            red += image[r, c, 0] * weight
+            green += image[r, c, 1] * weight
+            blue += image[r, c, 2] * weight
+    out[0], out[1], out[2] = red, green, blue
+
+
+@kernel
+def _spline_weights(t):
+    s = 1 - t
+    return (
+        s * s * s / 6,
+        (4 - 3 * t * t * (2 - t)) / 6,
+        (4 - 3 * s * s * (2 - s)) / 6,
+        t * t * t / 6,
+    )

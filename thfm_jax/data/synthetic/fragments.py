@@ -1,0 +1,166 @@
+"""What is worth shading in a pixel: its samples, grouped by the surface that they see.
+
+Shading every sample would cost nine times as much as shading every pixel and show the same, but
+where surfaces meet. So the samples of a pixel that see the same mesh at about the same depth make a
+group, and a group is shaded at one sample where it lies in one triangle, at up to `MAX_SHADED`
+where it spreads over more.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from thfm_jax.data.synthetic.jit import kernel
+
+MAX_SHADED = 3
+# Samples whose depth differs by more than this share see different surfaces.
+SAME_DEPTH = 0.02
+
+
+class Fragments(NamedTuple):
+    """Samples to shade, N of them, ordered by mesh.
+
+    Attributes:
+      pixel: [N] int32, row times width plus column.
+      sample: [N] int32, number of the sample in its pixel, row by row.
+      triangle: [N] int32, among those of all meshes.
+      weight: [N] float32, share of the pixel that it stands for.
+      first: [M + 1] int64, where each mesh's begin.
+    """
+
+    pixel: np.ndarray
+    sample: np.ndarray
+    triangle: np.ndarray
+    weight: np.ndarray
+    first: np.ndarray
+
+
+def gather(
+    near: Float[np.ndarray, "rows columns"],
+    ids: Int[np.ndarray, "rows columns"],
+    owner: Int[np.ndarray, "F"],
+    meshes: int,
+    side: int,
+) -> Fragments:
+    """Fragments of an image with `side` x `side` samples a pixel.
+
+    Args:
+      near: float32 1 / z of each sample.
+      ids: int32 number of the triangle that each sample sees, -1 for none.
+      owner: int32 mesh of each triangle.
+      meshes: how many there are.
+      side: samples along each side of a pixel.
+    """
+    size = near.size
+    kinds = (np.int32, np.int32, np.int32, np.float32, np.int32)
+    pixel, sample, triangle, weight, mesh = (np.empty(size, kind) for kind in kinds)
+    count = _gather(near, ids, owner, side, pixel, sample, triangle, weight, mesh)
+    first, order = _by_mesh(mesh[:count], meshes)
+    return Fragments(pixel[order], sample[order], triangle[order], weight[order], first)
+
+
+@kernel
+def _gather(near, ids, owner, side, pixel, sample, triangle, weight, mesh):
+    rows, columns = near.shape[0] // side, near.shape[1] // side
+    total = side * side
+    free = np.empty(total, np.bool_)
+    members = np.empty(total, np.int32)
+    seen = np.empty(total, np.int32)
+    depth = np.empty(total, np.float32)
+    count = 0
+    for row in range(rows):
+        for column in range(columns):
+            same = True
+            for s in range(total):
+                seen[s] = ids[row * side + s // side, column * side + s % side]
+                same = same and seen[s] == seen[0]
+            if same:
+                if seen[0] >= 0:
+                    pixel[count] = row * columns + column
+                    sample[count] = total // 2
+                    triangle[count] = seen[0]
+                    weight[count] = 1.0
+                    mesh[count] = owner[seen[0]]
+                    count += 1
+                continue
+            for s in range(total):
+                free[s] = seen[s] >= 0
+                depth[s] = near[row * side + s // side, column * side + s % side]
+            for s in range(total):
+                if not free[s]:
+                    continue
+                size = _group(s, seen, depth, free, owner, members)
+                shaded = _shaded(members, size, seen)
+                for k in range(shaded):
+                    chosen = members[size * (2 * k + 1) // (2 * shaded)]
+                    pixel[count] = row * columns + column
+                    sample[count] = chosen
+                    triangle[count] = seen[chosen]
+                    weight[count] = np.float32(size) / np.float32(shaded * total)
+                    mesh[count] = owner[seen[chosen]]
+                    count += 1
+    return count
+
+
+@kernel
+def _group(first, seen, depth, free, owner, members):
+    """Takes from the free samples those that see what `first` sees; returns how many."""
+    size = 0
+    for s in range(first, len(seen)):
+        if (
+            free[s]
+            and owner[seen[s]] == owner[seen[first]]
+            and abs(depth[s] - depth[first]) <= SAME_DEPTH * depth[first]
+        ):
+            free[s] = False
+            members[size] = s
+            size += 1
+    return size
+
+
+@kernel
+def _shaded(members, size, seen):
+    middle, last = seen[members[size // 2]], seen[members[size - 1]]
+    if seen[members[0]] == middle and middle == last:
+        return 1
+    return min(size, MAX_SHADED)
+
+
+@kernel
+def _by_mesh(mesh, meshes):
+    """([M + 1] where each mesh begins, [N] order that sorts by mesh and keeps the order within)."""
+    first = np.zeros(meshes + 1, np.int64)
+    for m in mesh:
+        first[m + 1] += 1
+    for m in range(meshes):
+        first[m + 1] += first[m]
+    place = first[:-1].copy()
+    order = np.empty(len(mesh), np.int64)
+    for i in range(len(mesh)):
+        order[place[mesh[i]]] = i
+        place[mesh[i]] += 1
+    return first, order
+
+
+@kernel
+def add_up(fragments, colours, people, strands, image, shares):
+    """Adds the fragments to their pixels, by weight.
+
+    Args:
+      fragments: N of them.
+      colours: [N, 3] float32.
+      people, strands: [M] bool, what each mesh belongs to.
+      image: [H W, 3] float32, updated.
+      shares: [3, H W] float32 of each pixel: covered by anything, by people, by strands; updated.
+    """
+    for m in range(len(people)):
+        for n in range(fragments.first[m], fragments.first[m + 1]):
+            pixel, weight = fragments.pixel[n], fragments.weight[n]
+            shares[0, pixel] += weight
+            if people[m]:
+                shares[1, pixel] += weight
+            if strands[m]:
+                shares[2, pixel] += weight
+            for c in range(3):
+                image[pixel, c] += weight * colours[n, c]

@@ -1,0 +1,145 @@
+"""Labels of a frame, at the centre of each pixel."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from thfm_jax.data.synthetic.drawables import Drawable, Posed
+from thfm_jax.data.synthetic.fragments import Fragments
+from thfm_jax.data.synthetic.jit import kernel
+from thfm_jax.data.synthetic.raster import barycentrics, is_behind
+
+
+class Maps(NamedTuple):
+    """What the pixels' centres show; see `clip.Labels` for those of its names.
+
+    Attributes:
+      mesh: [H, W] int32 index of the mesh, -1 for none.
+      triangle: [H, W] int32 index of its triangle.
+      barycentrics: [H, W, 3] float32 shares of the triangle's corners.
+      positions: [H, W, 3] float32 world position; NaN where there is no mesh.
+      nearest_m: [H, W] float32 z in the camera frame of any mesh, infinite where there is none.
+    """
+
+    depth_m: np.ndarray
+    normals: np.ndarray
+    template: np.ndarray
+    part: np.ndarray
+    instance: np.ndarray
+    valid: np.ndarray
+    posed: np.ndarray
+    mesh: np.ndarray
+    triangle: np.ndarray
+    barycentrics: np.ndarray
+    positions: np.ndarray
+    nearest_m: np.ndarray
+
+
+def empty(height: int, width: int) -> Maps:
+    """Maps of an image that shows nothing."""
+
+    def zeros(dtype, *channels):
+        return np.zeros((height, width, *channels), dtype)
+
+    return Maps(
+        depth_m=zeros(np.float32),
+        normals=zeros(np.float32, 3),
+        template=zeros(np.float32, 3),
+        part=zeros(np.uint8),
+        instance=zeros(np.uint8),
+        valid=zeros(np.bool_),
+        posed=zeros(np.bool_),
+        mesh=np.full((height, width), -1, np.int32),
+        triangle=zeros(np.int32),
+        barycentrics=zeros(np.float32, 3),
+        positions=np.full((height, width, 3), np.nan, np.float32),
+        nearest_m=np.full((height, width), np.inf, np.float32),
+    )
+
+
+def fill(
+    maps: Maps,
+    fragments: Fragments,
+    drawables: list[Drawable],
+    posed: list[Posed],
+    rotation: Float[np.ndarray, "3 3"],
+    eye: Float[np.ndarray, "3"],
+    soft: Float[np.ndarray, "H W"],
+) -> None:
+    """Writes what the fragments of a frame show, one a pixel, into its maps.
+
+    Args:
+      rotation: float64, world to camera.
+      eye: float64, the camera's position.
+      soft: float32 share of the pixel that strands of hair cover in the picture.
+    """
+    for index, (drawable, mesh) in enumerate(zip(drawables, posed, strict=True)):
+        source = drawable.mesh
+        template = np.zeros((0, 3), np.float32) if source.template is None else source.template
+        part = np.zeros(0, np.uint8) if source.part is None else source.part
+        kind = (index, source.instance, source.passes == "label", drawable.first_id)
+        span = (fragments.first[index], fragments.first[index + 1])
+        if span[0] < span[1]:
+            _fill(maps, fragments, span, mesh, template, part, kind, rotation, eye, soft)
+
+
+@kernel
+def _fill(maps, fragments, span, mesh, template, part, kind, rotation, eye, soft):
+    index, instance, hull, first_id = kind
+    width = maps.depth_m.shape[1]
+    for n in range(span[0], span[1]):
+        row, column = fragments.pixel[n] // width, fragments.pixel[n] % width
+        f = fragments.triangle[n] - first_id
+        i, j, k = mesh.triangles[f, 0], mesh.triangles[f, 1], mesh.triangles[f, 2]
+        p, q, r = mesh.corners[0, i], mesh.corners[0, j], mesh.corners[0, k]
+        w0, w1, w2 = barycentrics(p, q, r, column + 0.5, row + 0.5)
+        depth = w0 * p[2] + w1 * q[2] + w2 * r[2]
+        maps.mesh[row, column] = index
+        maps.triangle[row, column] = f
+        maps.barycentrics[row, column, 0] = w0
+        maps.barycentrics[row, column, 1] = w1
+        maps.barycentrics[row, column, 2] = w2
+        maps.nearest_m[row, column] = depth
+        for c in range(3):
+            maps.positions[row, column, c] = (
+                w0 * mesh.world[i, c] + w1 * mesh.world[j, c] + w2 * mesh.world[k, c]
+            )
+        if instance == 0:
+            continue
+        maps.depth_m[row, column] = depth
+        maps.instance[row, column] = instance
+        maps.part[row, column] = part[f]
+        maps.valid[row, column] = not hull or soft[row, column] > 0.999
+        if len(template) > 0:
+            maps.posed[row, column] = True
+            for c in range(3):
+                maps.template[row, column, c] = (
+                    w0 * template[i, c] + w1 * template[j, c] + w2 * template[k, c]
+                )
+        side = -1.0 if is_behind(p, q, r) else 1.0
+        w0, w1, w2 = w0 * side, w1 * side, w2 * side
+        normals, at = mesh.normals, maps.positions[row, column]
+        x, y, z = _facing(
+            (
+                w0 * normals[i, 0] + w1 * normals[j, 0] + w2 * normals[k, 0],
+                w0 * normals[i, 1] + w1 * normals[j, 1] + w2 * normals[k, 1],
+                w0 * normals[i, 2] + w1 * normals[j, 2] + w2 * normals[k, 2],
+            ),
+            (eye[0] - at[0], eye[1] - at[1], eye[2] - at[2]),
+        )
+        for c, sign in ((0, 1.0), (1, -1.0), (2, -1.0)):
+            turned = rotation[c, 0] * x + rotation[c, 1] * y + rotation[c, 2] * z
+            maps.normals[row, column, c] = sign * turned
+
+
+@kernel
+def _facing(normal, view):
+    """Unit normal, bent to the silhouette where interpolation turned it away from the camera."""
+    x, y, z = normal
+    away = min(x * view[0] + y * view[1] + z * view[2], 0.0)
+    scale = away / (view[0] * view[0] + view[1] * view[1] + view[2] * view[2])
+    x, y, z = x - scale * view[0], y - scale * view[1], z - scale * view[2]
+    scale = 1.0 / max(math.sqrt(x * x + y * y + z * z), 1e-12)
+    return x * scale, y * scale, z * scale

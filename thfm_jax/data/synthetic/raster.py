@@ -1,0 +1,170 @@
+"""Which triangle each sample of an image sees: a z-buffer that needs no clipping.
+
+A vertex p becomes the homogeneous image point h = K (R p + t) = (x z, y z, z), with x and y in
+pixels and z its depth. Over a triangle with corners h0, h1, h2 the perspective-correct barycentrics
+divided by depth are linear in the pixel (x, y):
+
+    b_i / z = e_i(x, y) / det,  e_i = (x, y, 1) . (h_j x h_k),  det = h0 . (h1 x h2)
+
+so that the pixel is inside, and in front of the camera, where all three are positive, and
+1 / z = sum e_i / det (Olano and Greer, "Triangle scan conversion using 2D homogeneous coordinates",
+1997). Neighbours see a shared edge with exactly opposite signs: no cracks.
+"""
+
+import math
+
+import numpy as np
+
+from thfm_jax.data.synthetic import mipmaps
+from thfm_jax.data.synthetic.jit import kernel
+
+NEAR_M = 0.02
+
+
+@kernel
+def project(points, matrix, corners):
+    """Fills `corners` [V, 5] float64 with (x z, y z, z, x, y) of `points` [V, 3] in the world.
+
+    `matrix` [3, 4] float64 is K [R | t]. x and y are undefined closer than `NEAR_M`.
+    """
+    for i in range(len(points)):
+        p, q, r = np.float64(points[i, 0]), np.float64(points[i, 1]), np.float64(points[i, 2])
+        x = matrix[0, 0] * p + matrix[0, 1] * q + matrix[0, 2] * r + matrix[0, 3]
+        y = matrix[1, 0] * p + matrix[1, 1] * q + matrix[1, 2] * r + matrix[1, 3]
+        z = matrix[2, 0] * p + matrix[2, 1] * q + matrix[2, 2] * r + matrix[2, 3]
+        corners[i, 0] = x
+        corners[i, 1] = y
+        corners[i, 2] = z
+        corners[i, 3] = x / z
+        corners[i, 4] = y / z
+
+
+@kernel
+def cross(p, q):
+    """Line through two homogeneous image points: e(x, y) = a x + b y + c."""
+    return p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]
+
+
+@kernel
+def _bounds(p, q, r):
+    """(left, right, top, bottom) in pixels of a triangle's part in front of `NEAR_M`."""
+    if p[2] > NEAR_M and q[2] > NEAR_M and r[2] > NEAR_M:
+        return (
+            min(p[3], q[3], r[3]),
+            max(p[3], q[3], r[3]),
+            min(p[4], q[4], r[4]),
+            max(p[4], q[4], r[4]),
+        )
+    left, right, top, bottom = np.inf, -np.inf, np.inf, -np.inf
+    for a, b in ((p, q), (q, r), (r, p)):
+        for share in (0.0, (NEAR_M - a[2]) / (b[2] - a[2])):
+            z = a[2] + share * (b[2] - a[2])
+            if 0.0 <= share <= 1.0 and z >= NEAR_M * (1 - 1e-6):
+                x = (a[0] + share * (b[0] - a[0])) / z
+                y = (a[1] + share * (b[1] - a[1])) / z
+                left, right, top, bottom = min(left, x), max(right, x), min(top, y), max(bottom, y)
+    return left, right, top, bottom
+
+
+@kernel
+def _narrow(first, last, a, k, start, step):
+    """Columns of `first` to `last` where a x + k may be positive, one too many at either end."""
+    if a == 0.0:
+        return first, last
+    edge = (-k / a - start) / step
+    if a > 0.0:
+        return (max(first, math.floor(edge)), last) if edge < last + 1.0 else (last + 1, last)
+    return (first, min(last, math.ceil(edge))) if edge > first - 1.0 else (first, first - 1)
+
+
+@kernel
+def _is_hole(e0, e1, e2, corner_uv, corner_cutoff, opacity, repeat):
+    """Whether the opacity at the given point of a triangle is below the cutoff there."""
+    scale = 1.0 / (e0 + e1 + e2)
+    b0, b1, b2 = e0 * scale, e1 * scale, e2 * scale
+    size = len(opacity)
+    u = b0 * corner_uv[0] + b1 * corner_uv[2] + b2 * corner_uv[4]
+    v = b0 * corner_uv[1] + b1 * corner_uv[3] + b2 * corner_uv[5]
+    cutoff = b0 * corner_cutoff[0] + b1 * corner_cutoff[1] + b2 * corner_cutoff[2]
+    return mipmaps.bilinear(opacity, u * repeat[0] * size, v * repeat[1] * size) < cutoff
+
+
+@kernel
+def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, repeat, near, ids):
+    """Draws a mesh into a z-buffer of samples.
+
+    Args:
+      corners: [V, 5] float64 from `project`.
+      triangles: [F, 3] int32; triangle f gets the number `first_id` + f.
+      two_sided: whether triangles seen from behind are drawn.
+      grid: (x, y, step) in pixels: sample (row, column) is at (x + column step, y + row step).
+      uv: [V, 2] float32, cutoff: [V] float32, opacity: [R, R] uint8 and repeat: see
+        `scene.Material.opacity`; an opacity of [0, 0] has no holes.
+      near: [rows, columns] float32 1 / z of what has been drawn, 0 for nothing; updated.
+      ids: [rows, columns] int32, updated.
+    """
+    rows, columns = near.shape
+    x0, y0, step = grid
+    masked = len(opacity) > 0
+    for f in range(len(triangles)):
+        i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
+        p, q, r = corners[i], corners[j], corners[k]
+        left, right, top, bottom = _bounds(p, q, r)
+        # Huge or empty bounds would overflow an integer.
+        first = math.ceil(max((left - x0) / step, 0.0))
+        last = math.floor(min((right - x0) / step, columns - 1.0))
+        first_row = math.ceil(max((top - y0) / step, 0.0))
+        last_row = math.floor(min((bottom - y0) / step, rows - 1.0))
+        if first > last or first_row > last_row:
+            continue
+        a0, b0, c0 = cross(q, r)
+        det = p[0] * a0 + p[1] * b0 + p[2] * c0
+        if det == 0.0 or (det > 0.0 and not two_sided):
+            continue
+        a1, b1, c1 = cross(r, p)
+        a2, b2, c2 = cross(p, q)
+        if det < 0.0:
+            det = -det
+            a0, b0, c0, a1, b1, c1, a2, b2, c2 = -a0, -b0, -c0, -a1, -b1, -c1, -a2, -b2, -c2
+        if masked:
+            corner_uv = (uv[i, 0], uv[i, 1], uv[j, 0], uv[j, 1], uv[k, 0], uv[k, 1])
+            corner_cutoff = (cutoff[i], cutoff[j], cutoff[k])
+        scale = 1.0 / det
+        for row in range(first_row, last_row + 1):
+            y = y0 + row * step
+            k0, k1, k2 = b0 * y + c0, b1 * y + c1, b2 * y + c2
+            start, end = first, last
+            if last - first > 6:
+                start, end = _narrow(start, end, a0, k0, x0, step)
+                start, end = _narrow(start, end, a1, k1, x0, step)
+                start, end = _narrow(start, end, a2, k2, x0, step)
+            for column in range(start, end + 1):
+                x = x0 + column * step
+                e0, e1, e2 = a0 * x + k0, a1 * x + k1, a2 * x + k2
+                if e0 < 0.0 or e1 < 0.0 or e2 < 0.0:
+                    continue
+                nearness = np.float32((e0 + e1 + e2) * scale)
+                if nearness <= near[row, column] or nearness > 1.0 / NEAR_M:
+                    continue
+                if masked and _is_hole(e0, e1, e2, corner_uv, corner_cutoff, opacity, repeat):
+                    continue
+                near[row, column] = nearness
+                ids[row, column] = first_id + f
+
+
+@kernel
+def barycentrics(p, q, r, x, y):
+    """Perspective-correct shares of three corners at the pixel position (x, y)."""
+    a0, b0, c0 = cross(q, r)
+    a1, b1, c1 = cross(r, p)
+    a2, b2, c2 = cross(p, q)
+    e0, e1, e2 = a0 * x + b0 * y + c0, a1 * x + b1 * y + c1, a2 * x + b2 * y + c2
+    scale = 1.0 / (e0 + e1 + e2)
+    return e0 * scale, e1 * scale, e2 * scale
+
+
+@kernel
+def is_behind(p, q, r):
+    """Whether a triangle is seen from its back."""
+    a, b, c = cross(q, r)
+    return p[0] * a + p[1] * b + p[2] * c > 0.0
