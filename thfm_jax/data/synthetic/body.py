@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from thfm_jax.data.synthetic import landmarks, patches, skinning
+from thfm_jax.data.synthetic import landmarks, parts, patches, regions, skinning
 from thfm_jax.data.synthetic.assets import Pack
 from thfm_jax.data.synthetic.patches import Patch
 from thfm_jax.data.synthetic.phenotype import Phenotype
@@ -70,6 +70,7 @@ class BodyModel:
       patches: name → surface: body, tights, skirt, hair, left_eye, right_eye, upper_teeth,
         lower_teeth, tongue, lashes.
       template: [V, 3] float32 canonical dense-pose positions.
+      part: uint8 [V] of `parts.NAMES`.
       regions: name → float32 [V] in [0, 1]: soft masks of the skin.
       weights: skin weights.
       expressions: names of the 52 face units.
@@ -90,11 +91,16 @@ class BodyModel:
         units = [name for name in self.targets if name.startswith("face/")]
         self.expressions = tuple(name.removeprefix("face/") for name in units)
         self._units = np.array([self.targets[name] for name in units], np.int64)
-        self.patches: dict[str, Patch] = patches.read(pack, self.bones, self.weights)
+        self.patches, self.part = patches.read(pack, self.bones, *self.weights)
+        self.regions = regions.read(pack, self.patches["body"], self.part)
+        scalp = np.where(self._of("hair"), 1, self.regions["scalp"])
+        self.part[scalp > 0.5] = parts.INDEX["scalp"]
+        self.patches = {
+            name: patches.with_scalp(patch, scalp) for name, patch in self.patches.items()
+        }
         self._body_ids = np.unique(self.patches["body"].vertex_ids)
         self.rest = raw - np.array([0, raw[self._body_ids, 1].min(), 0], np.float32)
         self.template = patches.template(self.rest, self.patches)
-        self.regions = patches.regions(pack, self.rest, self.patches)
         self._landmarks = landmarks.find(self.rest, self._body_ids, self.bone)
 
     @staticmethod
@@ -143,6 +149,12 @@ class BodyModel:
     def joints(self, shape: Shape, posed: Posed) -> np.ndarray:
         """[T, 52, 3] float64 world positions of `thfm_jax.joints`."""
         return landmarks.place(self._landmarks, posed.vertices, posed.heads)
+
+    def _of(self, name: str) -> np.ndarray:
+        """bool [V]: the vertices of a patch."""
+        mask = np.zeros(len(self.weights.bones), bool)
+        mask[self.patches[name].vertex_ids] = True
+        return mask
 
     def _expressed(self, shape: Shape, expression: np.ndarray) -> np.ndarray:
         frames = np.repeat(shape.vertices[None], len(expression), axis=0)

@@ -59,64 +59,59 @@ def bone_part(bone: str) -> int:
     return parts.INDEX.get(side + kind, parts.INDEX.get(kind, 0))
 
 
-def read(pack: Pack, bones: tuple[str, ...], weights) -> dict[str, Patch]:
-    """All patches by name."""
-    vertices, quads, quad_uv = pack["mesh/vertices"], pack["mesh/quads"], pack["mesh/quad_uv"]
-    part = _vertex_parts(bones, weights)
-    part[_on_scalp(vertices, part)] = parts.INDEX["scalp"]
-    patches = {}
-    for index, name in enumerate(pack["mesh/patches"]):
-        chosen = pack["mesh/quad_patch"] == index
-        patches[str(name)] = _patch(
-            str(name), vertices, quads[chosen], quad_uv[chosen], pack["mesh/uv"], part
-        )
-    return patches
+def read(
+    pack: Pack, bones: tuple[str, ...], weight_bones: np.ndarray, weights: np.ndarray
+) -> tuple[dict[str, Patch], np.ndarray]:
+    """All patches by name, and the part uint8 [V] of each vertex but for the scalp.
+
+    Args:
+      pack: the asset pack.
+      bones: names of the rig's bones.
+      weight_bones: int32 [V, K] and `weights` float32 [V, K] skin weights.
+    """
+    shares = _part_shares(bones, weight_bones, weights)
+    patches = {
+        str(name): _patch(pack, pack["mesh/quad_patch"] == index, shares)
+        for index, name in enumerate(pack["mesh/patches"])
+    }
+    return patches, shares.argmax(axis=1).astype(np.uint8)
 
 
-def _vertex_parts(bones: tuple[str, ...], weights) -> np.ndarray:
-    """uint8 [V]: the part with the largest weight at each vertex."""
+def with_scalp(patch: Patch, scalp: np.ndarray) -> Patch:
+    """`patch` with part "scalp" where the mask `scalp` [V] is above one half."""
+    hairy = scalp[patch.vertex_ids][patch.triangles].mean(axis=1) > 0.5
+    part = np.where(hairy, parts.INDEX["scalp"], patch.part).astype(np.uint8)
+    return dataclasses.replace(patch, part=part)
+
+
+def _part_shares(
+    bones: tuple[str, ...], weight_bones: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """float32 [V, parts]: how much the bones of each part move each vertex."""
     of_bone = np.array([bone_part(bone) for bone in bones])
-    totals = np.zeros((len(weights.bones), len(parts.NAMES)), np.float32)
-    rows = np.arange(len(totals))
-    for bone, value in zip(weights.bones.T, weights.values.T, strict=True):
-        totals[rows, of_bone[bone]] += value
-    return totals.argmax(axis=1).astype(np.uint8)
+    shares = np.zeros((len(weights), len(parts.NAMES)), np.float32)
+    rows = np.arange(len(weights))
+    for bone, value in zip(weight_bones.T, weights.T, strict=True):
+        shares[rows, of_bone[bone]] += value
+    return shares
 
 
-def _on_scalp(vertices: np.ndarray, part: np.ndarray) -> np.ndarray:
-    """bool [V]: where hair grows, above a line from the forehead over the ears to the nape."""
-    head = vertices[part == parts.INDEX["face"]]
-    top, chin = head[:, 1].max(), head[:, 1].min()
-    height = (vertices[:, 1] - chin) / (top - chin)
-    depth = (vertices[:, 2] - head[:, 2].min()) / np.ptp(head[:, 2])
-    return (part == parts.INDEX["face"]) & (height > 0.2 + 0.65 * depth)
-
-
-def _patch(
-    name: str,
-    vertices: np.ndarray,
-    quads: np.ndarray,
-    quad_uv: np.ndarray,
-    uv: np.ndarray,
-    part: np.ndarray,
-) -> Patch:
-    triangles = _split(vertices, quads)
-    pairs = np.stack([np.take_along_axis(quads, triangles, 1).ravel()], -1)
-    pairs = np.concatenate(
-        [pairs, np.take_along_axis(quad_uv, triangles, 1).reshape(-1, 1)], axis=1
+def _patch(pack: Pack, chosen: np.ndarray, shares: np.ndarray) -> Patch:
+    quads, quad_uv = pack["mesh/quads"][chosen], pack["mesh/quad_uv"][chosen]
+    cut = _shorter_diagonal(pack["mesh/vertices"], quads)
+    corners = [np.take_along_axis(ids, cut, axis=1).ravel() for ids in (quads, quad_uv)]
+    pairs, index = np.unique(np.stack(corners, axis=-1), axis=0, return_inverse=True)
+    part = shares[quads].sum(axis=1).argmax(axis=1)
+    return Patch(
+        vertex_ids=pairs[:, 0].astype(np.int32),
+        triangles=index.reshape(-1, 3).astype(np.int32),
+        uv=pack["mesh/uv"][pairs[:, 1]],
+        part=np.repeat(part, 2).astype(np.uint8),
     )
-    unique, index = np.unique(pairs, axis=0, return_inverse=True)
-    corners = index.reshape(-1, 3).astype(np.int32)
-    labels = part[unique[:, 0]][corners]
-    # The middle one of three, where two agree: theirs.
-    labels = np.where(labels[:, 1] == labels[:, 2], labels[:, 1], labels[:, 0])
-    if name == "hair":
-        labels = np.full_like(labels, parts.INDEX["scalp"])
-    return Patch(unique[:, 0].astype(np.int32), corners, uv[unique[:, 1]], labels.astype(np.uint8))
 
 
-def _split(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
-    """[Q, 6] corners of each quad's two triangles, cut along its shorter diagonal."""
+def _shorter_diagonal(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
+    """[Q, 6] corners of each quad's two triangles."""
     corners = vertices[quads].astype(np.float64)
     first = np.linalg.norm(corners[:, 0] - corners[:, 2], axis=1)
     second = np.linalg.norm(corners[:, 1] - corners[:, 3], axis=1)
@@ -124,21 +119,15 @@ def _split(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
 
 
 def template(rest: np.ndarray, patches: dict[str, Patch]) -> np.ndarray:
-    """[V, 3] float32 canonical positions; helper geometry takes those of the skin next to it."""
+    """[V, 3] float32 canonical dense-pose positions; see `thfm_jax.tasks.densepose`.
+
+    Clothes, hair and lashes take those of the skin next to them; eyes, teeth and tongue have theirs.
+    """
     body = patches["body"]
-    on_skin = rest[np.unique(body.vertex_ids)]
-    middle = np.array([0, (on_skin[:, 1].min() + on_skin[:, 1].max()) / 2, 0], np.float32)
-    canonical = rest - middle
-    surface = Surface(canonical[body.vertex_ids], body.triangles)
+    y = rest[body.vertex_ids, 1]
+    canonical = rest - np.array([0, (y.min() + y.max()) / 2, 0], np.float32)
+    skin = Surface(canonical[body.vertex_ids], body.triangles)
     for name in ("tights", "skirt", "hair", "lashes"):
         ids = np.unique(patches[name].vertex_ids)
-        canonical[ids] = surface.closest(canonical[ids]).points
+        canonical[ids] = skin.closest(canonical[ids]).points
     return canonical
-
-
-def regions(pack: Pack, rest: np.ndarray, patches: dict[str, Patch]) -> dict[str, np.ndarray]:
-    """name → float32 [V] soft masks."""
-    return {
-        str(name).replace("-", "_"): values.astype(np.float32) / 255
-        for name, values in zip(pack["masks/names"], pack["masks/values"], strict=True)
-    }
