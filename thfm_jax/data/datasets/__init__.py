@@ -1,0 +1,1 @@
+"""Stored clips: how one is packed into a record, records into shards, shards into a dataset."""
