@@ -6,13 +6,13 @@ about their heads in rest-world axes, so that bone rolls play no role.
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from thfm_jax.data.synthetic import landmarks, parts, patches, regions, skinning
+from thfm_jax.data.synthetic import landmarks, parts, patches, regions, scaling, skinning
 from thfm_jax.data.synthetic.assets import Pack
-from thfm_jax.data.synthetic.patches import Patch
 from thfm_jax.data.synthetic.phenotype import Phenotype
 
 _STEP_M = 1e-4  # unit of the pack's targets
@@ -109,14 +109,25 @@ class BodyModel:
         return _load(pack)
 
     def shape(self, phenotype: Phenotype) -> Shape:
-        """The person at rest; ValueError for an unknown target or bone."""
+        """The person at rest; ValueError for an unknown feature or bone."""
         vertices = self.rest.copy()
-        self._add(vertices, phenotype.targets())
+        # A macro target that moves nothing has no file.
+        known = {name: w for name, w in phenotype.macros.items() if name in self.targets}
+        self._add(vertices, {**known, **phenotype.features})
+        heads, tails = self._ends(vertices)
+        size = self._face_span(heads) / self._face_span(self._ends(self.rest)[0])
+        if phenotype.scales:
+            maps, sizes = scaling.maps(phenotype.scales, self.bone, self.parents, heads, tails)
+            vertices = skinning.skin(vertices[None], maps[None].astype(np.float32), *self.weights)[
+                0
+            ]
+            heads, tails = (_apply(maps, ends) for ends in (heads, tails))
+            size *= sizes[self.bone["head"]]
         floor = vertices[self._body_ids, 1].min()
         vertices[:, 1] -= floor
-        heads = vertices[self._head_ids].astype(np.float64).mean(axis=1)
-        tails = vertices[self._tail_ids].astype(np.float64).mean(axis=1)
-        return Shape(vertices, heads, tails, 1.0, phenotype)
+        heads[:, 1] -= floor
+        tails[:, 1] -= floor
+        return Shape(vertices, heads, tails, float(size), phenotype)
 
     def pose(
         self,
@@ -137,14 +148,13 @@ class BodyModel:
         local = np.ascontiguousarray(rotations, np.float64)
         moved = np.ascontiguousarray(translation, np.float64)
         world = skinning.chain(self.parents, shape.heads, local, moved)
-        heads = np.einsum("tjrc,jc->tjr", world[..., :3], shape.heads) + world[..., 3]
         rest = shape.vertices[None]
         if expression is not None:
             rest = self._expressed(shape, expression)
         vertices = skinning.skin(
             rest, world.astype(np.float32), self.weights.bones, self.weights.values
         )
-        return Posed(vertices, world, heads)
+        return Posed(vertices, world, _apply(world, shape.heads))
 
     def joints(self, shape: Shape, posed: Posed) -> np.ndarray:
         """[T, 52, 3] float64 world positions of `thfm_jax.joints`."""
@@ -170,15 +180,29 @@ class BodyModel:
             )
         return frames
 
-    def _add(self, vertices: np.ndarray, weights: dict[str, float]) -> None:
-        """Adds targets to `vertices` in place; a macro target that moves nothing has no file."""
-        known = {name: weight for name, weight in weights.items() if name in self.targets}
-        for name in weights.keys() - known.keys():
-            if not name.startswith("macro/"):
-                raise ValueError(f"there is no target {name!r}")
-        ids = np.array([self.targets[name] for name in known], np.int64)
-        values = _STEP_M * np.array(list(known.values()), np.float64)
+    def _add(self, vertices: np.ndarray, weights: Mapping[str, float]) -> None:
+        """Adds targets to `vertices` in place."""
+        if unknown := weights.keys() - self.targets.keys():
+            raise ValueError(f"there are no targets {sorted(unknown)}")
+        ids = np.array([self.targets[name] for name in weights], np.int64)
+        values = _STEP_M * np.array(list(weights.values()), np.float64)
         skinning.add_targets(vertices, self._start, self._vertex, self._delta, ids, values)
+
+    def _ends(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """[J, 3] float64 heads and tails of the bones in a body at rest."""
+        exact = vertices.astype(np.float64)
+        return exact[self._head_ids].mean(axis=1), exact[self._tail_ids].mean(axis=1)
+
+    def _face_span(self, heads: np.ndarray) -> float:
+        """Metres between the eyes plus metres from the eyes to the jaw."""
+        left, right, jaw = (heads[self.bone[name]] for name in ("eye.L", "eye.R", "jaw"))
+        middle = (left + right) / 2
+        return float(np.linalg.norm(left - right) + np.linalg.norm(middle - jaw))
+
+
+def _apply(maps: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """[..., J, 3] points at rest, each moved by its bone's map [..., J, 3, 4]."""
+    return np.einsum("...jrc,jc->...jr", maps[..., :3], points) + maps[..., 3]
 
 
 @functools.lru_cache(maxsize=4)

@@ -121,7 +121,7 @@ def _shorter_diagonal(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
 def template(rest: np.ndarray, patches: dict[str, Patch]) -> np.ndarray:
     """[V, 3] float32 canonical dense-pose positions; see `thfm_jax.tasks.densepose`.
 
-    Clothes, hair and lashes take those of the skin next to them; eyes, teeth and tongue have theirs.
+    Clothes, hair and lashes take those of the skin next to them; eyes, teeth and tongue their own.
     """
     body = patches["body"]
     y = rest[body.vertex_ids, 1]

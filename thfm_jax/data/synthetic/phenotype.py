@@ -1,22 +1,26 @@
-"""Who a synthetic person is: age, sex, build, ancestry and features, and how they are drawn.
-
-A phenotype says how much of each of MakeHuman's targets the base mesh takes. Macro targets are
-products: each of the axes age, gender, muscle, weight, height, proportions and cup lies between two
-anchors, and a target's weight is the product of its anchors' shares (MakeHuman
-`data/modifiers` and MPFB2 `macro.json`). Local targets are single features with a weight in [0, 1].
-"""
+"""Who a synthetic person is: age, sex, build, ancestry and features, and how they are drawn."""
 
 import dataclasses
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
 
-ANCESTRIES: tuple[str, ...] = ("african", "asian", "caucasian")
-_AGES = ("baby", "child", "young", "old")
-# Years at which the body is so far along `_AGES`: 0 baby, 1 child, 2 young, 3 old.
-_YEARS = (0.0, 1.0, 2.0, 4.0, 8.0, 12.0, 15.0, 18.0, 22.0, 35.0, 50.0, 65.0, 80.0)
-_PROGRESS = (0.0, 0.2, 0.4, 0.65, 1.0, 1.45, 1.8, 1.95, 2.0, 2.15, 2.4, 2.7, 3.0)
+from thfm_jax.data.synthetic import cartoon as cartoons
+from thfm_jax.data.synthetic import features, macros
+from thfm_jax.data.synthetic.scaling import Scale
+
+# Mean stature in metres by years, girls and boys; after the growth charts of WHO and CDC.
+_GROWTH_YEARS = (0, 0.5, 1, 2, 4, 6, 8, 10, 12, 14, 16, 18, 45, 60, 90)
+_GROWTH_FEMALE_M = (0.50, 0.66, 0.74, 0.86, 1.01, 1.15, 1.275, 1.385, 1.51, 1.595, 1.625, 1.635) + (
+    (1.635, 1.61, 1.55)
+)
+_GROWTH_MALE_M = (0.505, 0.675, 0.755, 0.87, 1.02, 1.16, 1.28, 1.385, 1.49, 1.635, 1.73, 1.755) + (
+    (1.76, 1.74, 1.67)
+)
+_STATURE_SPREAD = 0.04  # standard deviation as a share of the mean
+# How many people are of which age.
+_AGE_YEARS = ((0.5, 4), (4, 13), (13, 20), (20, 45), (45, 65), (65, 90))
+_AGE_SHARES = (0.05, 0.12, 0.10, 0.43, 0.18, 0.12)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,13 +31,13 @@ class Phenotype:
       age_years: 0 to 90.
       gender: 0 female to 1 male.
       muscle: 0 to 1, 0.5 average.
-      weight: 0 to 1 is MakeHuman's range, thin to plump for one stature; up to 1.6 goes on.
-      height: 0 to 1, 0.5 average for age and gender; stature grows with it.
+      weight: 0 lean to 1 obese, 0.5 slim; on to 1.3.
+      height: 0 to 1, 0.5 middling for age and gender; stature grows with it.
       proportions: 0 uncommon to 1 ideal, 0.5 neither.
-      cup: 0 to 1, of adult women.
-      ancestry: shares of `ANCESTRIES`, sum 1.
-      features: local target → weight, as in {"nose/nose-hump-incr": 0.3}.
-      scales: bone → (size, length) for cartoons: see `BodyModel.shape`. Empty for people.
+      cup: 0 to 1, of women.
+      ancestry: shares of `macros.ANCESTRIES`, sum 1.
+      features: local target → weight in [0, 1], as in {"nose/nose-hump-incr": 0.3}.
+      scales: bone → how cartoons stretch it; empty for people.
     """
 
     age_years: float = 30.0
@@ -45,80 +49,67 @@ class Phenotype:
     cup: float = 0.5
     ancestry: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
     features: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    scales: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    scales: Mapping[str, Scale] = dataclasses.field(default_factory=dict)
 
-    def targets(self) -> dict[str, float]:
-        """Weight of each target that takes part; names as in the pack."""
-        gender = {"female": 1 - self.gender, "male": self.gender}
-        age = _between(_AGES, float(np.interp(self.age_years, _YEARS, _PROGRESS)))
-        muscle = _between(("minmuscle", "averagemuscle", "maxmuscle"), 2 * self.muscle)
-        weight = _between(("minweight", "averageweight", "maxweight"), 2 * self.weight)
-        cup = _ends("mincup", "maxcup", self.cup)
-        height = _ends("minheight", "maxheight", self.height)
-        proportions = _ends("uncommonproportions", "idealproportions", self.proportions)
-        ancestry = dict(zip(ANCESTRIES, self.ancestry, strict=True))
-        build = (gender, age, muscle, weight)
-        return {
-            **_products("macro/{}-{}-{}", ancestry, gender, age),
-            **_products("macro/universal-{}-{}-{}-{}", *build),
-            **_products("macro/{}-{}-{}-{}-{}", *build, height),
-            **_products("macro/{}-{}-{}-{}-{}", *build, proportions),
-            **_products(
-                "macro/female-{}-{}-{}-{}-averagefirmness", *_weighted(build, 1 - self.gender), cup
-            ),
-            **self.features,
-        }
-
-
-def _between(anchors: tuple[str, ...], position: float) -> dict[str, float]:
-    """Shares of the two anchors around `position`, counted in anchors; beyond the ends it goes on
-    along the last pair."""
-    low = int(np.clip(np.floor(position), 0, len(anchors) - 2))
-    share = position - low
-    return {anchors[low]: 1 - share, anchors[low + 1]: share}
-
-
-def _ends(low: str, high: str, value: float) -> dict[str, float]:
-    """Share of `low` below one half, of `high` above it."""
-    return {low: 1 - 2 * value} if value < 0.5 else {high: 2 * value - 1}
-
-
-def _weighted(build: tuple[dict[str, float], ...], factor: float) -> tuple[dict[str, float], ...]:
-    """Age, muscle and weight of `build`, times `factor`."""
-    _, age, muscle, weight = build
-    return {name: factor * share for name, share in age.items()}, muscle, weight
-
-
-def _products(name: str, *axes: dict[str, float]) -> dict[str, float]:
-    """Weight of each combination's target, without those of weight 0."""
-    products = {}
-    for combination in itertools.product(*(axis.items() for axis in axes)):
-        weight = float(np.prod([share for _, share in combination]))
-        if weight:
-            products[name.format(*(anchor for anchor, _ in combination))] = weight
-    return products
+    @property
+    def macros(self) -> dict[str, float]:
+        """Weight of each macro target that takes part; names as in the pack."""
+        return macros.weights(
+            self.age_years,
+            self.gender,
+            self.muscle,
+            self.weight,
+            self.height,
+            self.proportions,
+            self.cup,
+            self.ancestry,
+        )
 
 
 def sample_phenotype(rng: np.random.Generator, cartoon: bool = False) -> Phenotype:
-    """A random person; with `cartoon` one whose proportions no person has."""
-    age_years = _age_years(rng)
-    gender = float(np.clip(rng.choice([0.05, 0.95]) + rng.normal(0, 0.08), 0, 1))
-    ancestry = rng.dirichlet([0.4, 0.4, 0.4])
-    return Phenotype(
+    """A random person; with `cartoon`, one of proportions that no person has."""
+    low, high = _AGE_YEARS[rng.choice(len(_AGE_YEARS), p=_AGE_SHARES)]
+    age_years = float(rng.uniform(low, high))
+    gender = float(np.clip(rng.integers(2) + rng.normal(0, 0.1), 0, 1))
+    african, asian, caucasian = (float(share) for share in rng.dirichlet([0.35] * 3))
+    ancestry = (african, asian, caucasian)
+    muscle, weight = _build(rng, age_years)
+    stature_m = _stature_m(rng, age_years, gender)
+    person = Phenotype(
         age_years=age_years,
         gender=gender,
-        muscle=float(np.clip(rng.normal(0.5, 0.2), 0, 1)),
-        weight=float(np.clip(rng.normal(0.6, 0.3), 0, 1.6)),
-        height=float(np.clip(rng.normal(0.52, 0.05), 0, 1)),
-        proportions=float(rng.uniform(0, 1)),
-        cup=float(np.clip(rng.normal(0.5, 0.25), 0, 1)),
-        ancestry=(float(ancestry[0]), float(ancestry[1]), float(ancestry[2])),
+        muscle=muscle,
+        weight=weight,
+        height=macros.height_of(stature_m, age_years, gender, ancestry),
+        proportions=float(rng.uniform(0.1, 1)),
+        cup=float(np.clip(rng.normal(0.5, 0.2), 0, 1)),
+        ancestry=ancestry,
+        features=features.sample(
+            rng,
+            size=stature_m / 1.7,
+            fat=float(np.clip(2 * weight - 1.2, -0.4, 0.9)),
+            muscle=2 * muscle - 1,
+            years=float(np.interp(age_years, (35, 80), (0, 1))),
+        ),
     )
+    return cartoons.sample(rng, person) if cartoon else person
 
 
-def _age_years(rng: np.random.Generator) -> float:
-    """Children, adults and old people, adults most."""
-    low, high = [(0.5, 4), (4, 13), (13, 20), (20, 45), (45, 65), (65, 90)][
-        rng.choice(6, p=[0.05, 0.12, 0.1, 0.43, 0.18, 0.12])
-    ]
-    return float(rng.uniform(low, high))
+def _build(rng: np.random.Generator, age_years: float) -> tuple[float, float]:
+    """Muscle and weight; obese and athletic people are kinds of their own."""
+    adult = age_years > 16
+    kind = rng.choice(3, p=(0.66, 0.2, 0.14) if adult else (0.85, 0.15, 0))
+    if kind == 1:
+        return float(rng.uniform(0.05, 0.35)), float(rng.uniform(0.7, 1.15 if adult else 0.9))
+    if kind == 2:
+        return float(rng.uniform(0.7, 1)), float(rng.uniform(0.4, 0.95))
+    muscle = rng.normal(0.48, 0.14) - (0.1 if age_years > 65 else 0)
+    return float(np.clip(muscle, 0.1, 0.8)), float(np.clip(rng.normal(0.6, 0.17), 0.2, 0.95))
+
+
+def _stature_m(rng: np.random.Generator, age_years: float, gender: float) -> float:
+    """A stature as it occurs at that age."""
+    female = np.interp(age_years, _GROWTH_YEARS, _GROWTH_FEMALE_M)
+    male = np.interp(age_years, _GROWTH_YEARS, _GROWTH_MALE_M)
+    spread = np.clip(rng.normal(0, _STATURE_SPREAD), -0.085, 0.11)
+    return float((female + gender * (male - female)) * (1 + spread))
