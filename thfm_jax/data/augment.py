@@ -1,0 +1,105 @@
+"""Random changes that make many training examples of one clip, and keep every label right.
+
+The order is that of the world: time, the view of the camera, things in the way, lens, sensor,
+codec. Everything is drawn from the generator that is passed in.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from thfm_jax.data import framing, geometric, occluders, photometric, temporal
+from thfm_jax.data.synthetic.clip import SyntheticClip
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """How much examples differ from their clips; what is called a chance is one, for each clip.
+
+    Attributes:
+      max_stride: the frames of an example are up to this many frames of the clip apart.
+      reverse: chance that time runs backwards.
+      zoom: range of the enlargement; 1 shows as much of the clip as has the shape of the example.
+      stretch: the most by which the ratio of width and height changes, as a share.
+      drift: how far the view moves and zooms over the clip, as a share of itself.
+      flip: chance of a mirror image.
+      occluders: chance of shapes in front of people.
+      blur: chance of a lens out of focus or a shaken camera.
+      colour: chance of other light, white balance, tone curve and saturation.
+      grey: chance of a picture without colour.
+      noise: chance of noise.
+      coarse: chance of a low resolution, enlarged.
+      compression: chance of JPEG compression.
+    """
+
+    max_stride: int = 3
+    reverse: float = 0.1
+    zoom: tuple[float, float] = (0.75, 2.0)
+    stretch: float = 0.15
+    drift: float = 0.05
+    flip: float = 0.5
+    occluders: float = 0.3
+    blur: float = 0.15
+    colour: float = 0.8
+    grey: float = 0.05
+    noise: float = 0.3
+    coarse: float = 0.15
+    compression: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.max_stride < 1:
+            raise ValueError(f"max_stride is at least 1, not {self.max_stride}")
+        if not 0 < self.zoom[0] <= self.zoom[1]:
+            raise ValueError(f"zoom is a range (from, to) of positive numbers, not {self.zoom}")
+        if min(self.stretch, self.drift) < 0:
+            raise ValueError("stretch and drift are not negative")
+        for name in ("reverse", "flip", "occluders", "blur", "colour", "grey"):
+            self._check_chance(name)
+        for name in ("noise", "coarse", "compression"):
+            self._check_chance(name)
+
+    def _check_chance(self, name: str) -> None:
+        if not 0 <= getattr(self, name) <= 1:
+            raise ValueError(f"{name} is a chance between 0 and 1, not {getattr(self, name)}")
+
+
+def choose_frames(
+    rng: np.random.Generator, available: int, wanted: int, config: AugmentConfig
+) -> slice:
+    """Which frames of a clip become an example; see `temporal.choose`."""
+    return temporal.choose(rng, available, wanted, config.max_stride, config.reverse)
+
+
+def augment(
+    rng: np.random.Generator, clip: SyntheticClip, size: tuple[int, int], config: AugmentConfig
+) -> SyntheticClip:
+    """A random example of the clip, of (height, width) `size`, with as many frames."""
+    windows = framing.about_somebody(rng, clip, size, config.zoom, config.stretch, config.drift)
+    fill = rng.integers(0, 256, 3) * (rng.random() < 0.5)
+    clip = geometric.warp(clip, windows, size, rng.random() < config.flip, fill)
+    if rng.random() < config.occluders:
+        clip = occluders.occlude(rng, clip)
+    return _photograph(rng, clip, config)
+
+
+def fit(clip: SyntheticClip, size: tuple[int, int]) -> SyntheticClip:
+    """The middle of the clip's picture, at (height, width) `size`."""
+    windows = framing.centred(len(clip.rgb), (clip.rgb.shape[1], clip.rgb.shape[2]), size)
+    return geometric.warp(clip, windows, size)
+
+
+def _photograph(
+    rng: np.random.Generator, clip: SyntheticClip, config: AugmentConfig
+) -> SyntheticClip:
+    """The clip as another camera might have recorded it."""
+    rgb, alpha = clip.rgb, clip.labels.alpha
+    if rng.random() < config.blur:
+        rgb, alpha = photometric.blurred(rng, rgb, alpha)
+    colour, grey, noise = rng.random(3) < (config.colour, config.grey, config.noise)
+    if colour or grey or noise:
+        rgb = photometric.graded(rng, rgb, colour, grey, noise)
+    if rng.random() < config.coarse:
+        rgb = photometric.coarsened(rng, rgb)
+    if rng.random() < config.compression:
+        rgb = photometric.compressed(rng, rgb)
+    return dataclasses.replace(clip, rgb=rgb, labels=dataclasses.replace(clip.labels, alpha=alpha))

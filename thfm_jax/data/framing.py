@@ -1,0 +1,67 @@
+"""Where an example looks: windows of the source, about somebody, that move a little."""
+
+import numpy as np
+
+from thfm_jax.data.geometric import Windows
+from thfm_jax.data.synthetic.clip import SyntheticClip
+
+# The point that a window is chosen about lies in the middle part of it, this far from its sides.
+_MARGIN = 0.1
+
+
+def centred(frames: int, source: tuple[int, int], size: tuple[int, int]) -> Windows:
+    """The largest windows in the middle of `source` pixels that have the shape of `size`."""
+    height, width = _fitted(source, size)
+    window = [(source[1] - width) / 2, (source[0] - height) / 2, width, height]
+    return np.tile(window, (frames, 1))
+
+
+def about_somebody(
+    rng: np.random.Generator,
+    clip: SyntheticClip,
+    size: tuple[int, int],
+    zoom: tuple[float, float],
+    stretch: float,
+    drift: float,
+) -> Windows:
+    """Windows about a random point of a person or an animal, like a hand-held camera's.
+
+    Args:
+      rng: source of chance.
+      clip: the source.
+      size: (height, width) of the pictures to come.
+      zoom: range of the enlargement; 1 shows as much as fits into the source.
+      stretch: the most by which the ratio of the sides may change, as a share.
+      drift: standard deviation of the change of place and scale over the clip, as a share.
+    """
+    source = clip.rgb.shape[1], clip.rgb.shape[2]
+    scale = np.exp(rng.uniform(*np.log(zoom)))
+    ratio = np.exp(rng.uniform(-1, 1) * np.log1p(stretch) / 2)
+    height, width = _fitted(source, size)
+    extent = np.array([width * ratio, height / ratio]) / scale
+    start = _focus(rng, clip) - extent * rng.uniform(_MARGIN, 1 - _MARGIN, 2)
+    ends = []
+    for amount in (0.0, drift):
+        grown = extent * np.exp(amount * rng.normal())
+        corner = start - (grown - extent) / 2 + amount * extent * rng.normal(size=2)
+        slack = np.array(source[::-1]) - grown  # negative where the window is the larger one
+        corner = np.clip(corner, np.minimum(slack, 0), np.maximum(slack, 0))
+        ends.append(np.concatenate([corner, grown]))
+    first, last = ends
+    return np.linspace(first, last, len(clip.rgb))
+
+
+def _fitted(source: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
+    """(height, width) of the largest rectangle within `source` that has the shape of `size`."""
+    scale = min(source[0] / size[0], source[1] / size[1])
+    return scale * size[0], scale * size[1]
+
+
+def _focus(rng: np.random.Generator, clip: SyntheticClip) -> np.ndarray:
+    """(x, y) of a random pixel of the foreground of the middle frame; its centre without one."""
+    instance = clip.labels.instance[len(clip.rgb) // 2]
+    pixels = np.flatnonzero(instance)
+    if not len(pixels):
+        return np.array(instance.shape[::-1]) / 2
+    y, x = divmod(int(rng.choice(pixels)), instance.shape[1])
+    return np.array([x + 0.5, y + 0.5])

@@ -1,0 +1,305 @@
+"""Training batches: an endless, shuffled, augmented series of them, the same whoever reads it.
+
+Batch number n is a function of the configuration and of n. Its bucket, and so its shapes, depend on
+n alone; its examples are the next of the bucket's own series, in which the sources take turns by
+their weights; each process gets its share of them. So all processes see the same shapes at the same
+step, the batch of a step is the same however many processes, workers and threads make it, and a
+checkpoint is one number: how many batches were taken.
+
+    iterator = loader.batches(LoaderConfig(sources=..., buckets=...))
+    batch = next(iterator)              # types.Batch of NumPy arrays
+    state = iterator.get_state()        # plain data; iterator.set_state(state) goes back there
+
+The iterator is one of Grain's, so `grain.checkpoint.CheckpointSave(iterator)` stores it beside a
+model. docs/data_pipeline.md explains the choices.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import grain
+import numpy as np
+from absl import flags
+
+from thfm_jax import types
+from thfm_jax.data import examples, sources
+from thfm_jax.data.augment import AugmentConfig
+from thfm_jax.data.examples import Recipe, Shape
+from thfm_jax.data.sources import Source, SourceConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class Bucket:
+    """One static shape of batches.
+
+    Attributes:
+      frames: of a clip, 4n + 1 for the VAE.
+      height, width: pixels, multiples of 16.
+      batch: clips of one batch, over all processes.
+      weight: how often batches are of this shape, relative to the other buckets'.
+    """
+
+    frames: int = 17
+    height: int = 256
+    width: int = 256
+    batch: int = 8
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.frames < 1 or self.frames % 4 != 1:
+            raise ValueError(f"a bucket has 4n + 1 frames, not {self.frames}")
+        if min(self.height, self.width) < 16 or self.height % 16 or self.width % 16:
+            raise ValueError(
+                f"a bucket's sides are multiples of 16 pixels, not {self.height} x {self.width}"
+            )
+        if self.batch < 1 or not self.weight > 0:
+            raise ValueError("a bucket's batch and weight are positive")
+
+    @property
+    def shape(self) -> Shape:
+        return Shape(self.frames, self.height, self.width)
+
+
+@dataclasses.dataclass(frozen=True)
+class LoaderConfig:
+    """What to train on; plain mappings stand for the dataclasses within it.
+
+    Attributes:
+      sources: where clips come from. A source whose clips are shorter than a bucket's takes no part
+        in it, unless all are.
+      buckets: the shapes of batches.
+      tasks: names of the targets that batches hold.
+      augment: how examples differ from their clips; None takes the middle of the first frames.
+      seed: of the order and of all that is random.
+      endless: False reads every record once and in order, into one bucket; what is missing to the
+        last batch is filled up with clips whose masks are 0 throughout.
+      skip_damaged: whether to read the next record in place of one that is damaged, and count it.
+      workers: processes that make batches; 0 makes them in this one.
+      threads: in each of them.
+      buffer: batches that each keeps ready.
+    """
+
+    sources: tuple[SourceConfig, ...]
+    buckets: tuple[Bucket, ...] = (Bucket(),)
+    tasks: tuple[str, ...] = tuple(examples.TARGETS)
+    augment: AugmentConfig | None = dataclasses.field(default_factory=AugmentConfig)
+    seed: int = 0
+    endless: bool = True
+    skip_damaged: bool = False
+    workers: int = 0
+    threads: int = 1
+    buffer: int = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sources", _each(SourceConfig, self.sources))
+        object.__setattr__(self, "buckets", _each(Bucket, self.buckets))
+        object.__setattr__(self, "tasks", tuple(self.tasks))
+        if isinstance(self.augment, Mapping):
+            object.__setattr__(self, "augment", AugmentConfig(**self.augment))
+        unknown = sorted(set(self.tasks) - set(examples.TARGETS))
+        if unknown or not self.tasks:
+            known = ", ".join(examples.TARGETS)
+            raise ValueError(f"no target for {', '.join(unknown) or 'no task'}: there are {known}")
+        if not self.sources or not self.buckets:
+            raise ValueError("a loader needs at least one source and one bucket")
+        if not self.endless and len(self.buckets) > 1:
+            raise ValueError("what is read once has one bucket")
+        if self.workers < 0 or self.threads < 1 or self.buffer < 1:
+            raise ValueError("workers is at least 0, threads and buffer at least 1")
+
+
+def _each(kind: type, values: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(kind(**value) if isinstance(value, Mapping) else value for value in values)
+
+
+def batches(
+    config: LoaderConfig, process_index: int | None = None, process_count: int | None = None
+) -> "BatchIterator":
+    """The batches of one process.
+
+    Args:
+      config: what to train on.
+      process_index, process_count: which part of each batch; JAX's by default.
+
+    Raises:
+      ValueError: there are more processes than a source has records, or a bucket's batch has clips;
+        a source has no bucket; or as `sources.open_source`.
+    """
+    if process_index is None or process_count is None:
+        import jax
+
+        process_index, process_count = jax.process_index(), jax.process_count()
+    opened = [(sources.open_source(source), source.weight) for source in config.sources]
+    series = dataset(config, opened, process_index, process_count)
+    return BatchIterator(series, config.workers, config.threads, config.buffer)
+
+
+def dataset(
+    config: LoaderConfig,
+    opened: Sequence[tuple[Source, float]],
+    process_index: int,
+    process_count: int,
+) -> grain.MapDataset:
+    """The series of one process's batches, as dictionaries: see `examples.make`.
+
+    Args:
+      config: what to train on, but for its sources.
+      opened: sources and their weights.
+      process_index, process_count: which part of each batch.
+
+    Raises:
+      ValueError: as `batches`.
+    """
+    _check(config, opened, process_index, process_count)
+    recipe = Recipe(config.tasks, config.augment, config.seed, config.skip_damaged)
+    series = []
+    for stream, bucket in enumerate(config.buckets):
+        if config.endless:
+            drawn, count = _endless(_eligible(opened, bucket), [config.seed, stream]), None
+        else:
+            drawn, count = _once(opened, bucket.batch)
+        make = functools.partial(_make, bucket.shape, recipe, stream, count)
+        mine = drawn.map_with_index(make)[process_index::process_count]
+        series.append(mine.batch(bucket.batch // process_count, drop_remainder=True))
+    weights = [bucket.weight for bucket in config.buckets]
+    return grain.MapDataset.mix(series, weights) if len(series) > 1 else series[0]
+
+
+class BatchIterator(grain.DatasetIterator[types.Batch]):
+    """Batches one after another, made ahead of time; close it to stop its workers at once."""
+
+    def __init__(self, series: grain.MapDataset, workers: int, threads: int, buffer: int):
+        """`series` holds the batches by number; see `LoaderConfig` for the rest."""
+        super().__init__()
+        self._series = series
+        self._workers, self._threads, self._buffer = workers, threads, buffer
+        self._step, self._skipped = 0, 0
+        self._batches: grain.DatasetIterator | None = None
+
+    @property
+    def skipped(self) -> int:
+        """How many damaged records were passed over so far, by this process."""
+        return self._skipped
+
+    def __next__(self) -> types.Batch:
+        """The next batch; raises RecordError for a damaged record that must not be skipped."""
+        self._assert_not_closed()
+        batch = next(self._started())
+        self._step += 1
+        self._skipped += int(batch["skipped"].sum())
+        targets = {task: types.Target(**target) for task, target in batch["targets"].items()}
+        return types.Batch(types.Clip(**batch["clip"]), targets)
+
+    def get_state(self) -> dict[str, Any]:
+        """How many batches were taken, and records skipped, as plain data."""
+        return {"step": self._step, "skipped": self._skipped}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes to where `get_state` was called, whatever the number of workers or processes."""
+        self._stop()
+        self._step, self._skipped = state["step"], state["skipped"]
+
+    def start_prefetch(self) -> None:
+        """Starts to make batches before the first is asked for."""
+        self._started().start_prefetch()
+
+    def close(self) -> None:
+        """Stops the workers; there are no batches after that."""
+        self._closed = True
+        self._stop()
+
+    def _started(self) -> grain.DatasetIterator:
+        if self._batches is None:
+            if (
+                not flags.FLAGS.is_parsed()
+            ):  # Grain asks them for its own, also where there are none
+                flags.FLAGS.mark_as_parsed()
+            # A worker has its own buffer behind its threads; here the threads fill the only one.
+            ready = self._threads if self._workers else max(self._threads, self._buffer)
+            threads = 0 if self._workers and self._threads == 1 else self._threads
+            rest = self._series[self._step :].to_iter_dataset(grain.ReadOptions(threads, ready))
+            options = grain.MultiprocessingOptions(self._workers, self._buffer)
+            self._batches = iter(rest.mp_prefetch(options))
+        return self._batches
+
+    def _stop(self) -> None:
+        if self._batches is not None:
+            self._batches.close()
+            self._batches = None
+
+
+def _check(config: LoaderConfig, opened, process_index: int, process_count: int) -> None:
+    if not 0 <= process_index < process_count:
+        raise ValueError(f"process {process_index} is none of {process_count}")
+    for source, _ in opened:
+        if len(source) < process_count:
+            raise ValueError(
+                f"{source.name} has {len(source)} records, which is too few for {process_count} "
+                "processes: use fewer processes or more records"
+            )
+        if config.endless and not any(
+            source in [eligible for eligible, _ in _eligible(opened, bucket)]
+            for bucket in config.buckets
+        ):
+            raise ValueError(
+                f"{source.name} has at most {source.frames} frames, too few for any bucket: "
+                "give it one of its length"
+            )
+    for bucket in config.buckets:
+        if bucket.batch % process_count:
+            raise ValueError(
+                f"a batch of {bucket.batch} clips cannot be shared by {process_count} processes"
+            )
+
+
+def _eligible(
+    opened: Sequence[tuple[Source, float]], bucket: Bucket
+) -> Sequence[tuple[Source, float]]:
+    """The sources, with their weights, that have clips as long as the bucket's; else all."""
+    long_enough = [pair for pair in opened if pair[0].frames >= bucket.frames]
+    return long_enough or opened
+
+
+def _endless(
+    weighted: Sequence[tuple[Source, float]], seed: Sequence[int]
+) -> grain.MapDataset[tuple[Source, int]]:
+    """(source, record) for ever: the sources in turn by weight, each in a new order each epoch."""
+    series = []
+    for number, (source, _) in enumerate(weighted):
+        records = grain.MapDataset.range(len(source))
+        if not source.endless:
+            order = int(np.random.SeedSequence([*seed, number]).generate_state(1)[0])
+            records = records.shuffle(order).repeat()
+        series.append(records.map(functools.partial(_pair, source)))
+    return grain.MapDataset.mix(series, [weight for _, weight in weighted])
+
+
+def _once(
+    weighted: Sequence[tuple[Source, float]], batch: int
+) -> tuple[grain.MapDataset[tuple[Source, int]], int]:
+    """(source, record) in order, repeated to fill the last batch, and how many there are."""
+    series = [
+        grain.MapDataset.range(len(source)).map(functools.partial(_pair, source))
+        for source, _ in weighted
+    ]
+    every = grain.MapDataset.concatenate(series)
+    return every.repeat()[: -(-len(every) // batch) * batch], len(every)
+
+
+def _pair(source: Source, record: int) -> tuple[Source, int]:
+    return source, record
+
+
+def _make(
+    shape: Shape,
+    recipe: Recipe,
+    stream: int,
+    count: int | None,
+    number: int,
+    drawn: tuple[Source, int],
+) -> examples.Example:
+    """Example `number` of a stream; one of number `count` or more only fills a batch."""
+    example = examples.make(*drawn, shape, recipe, (stream, number))
+    return example if count is None or number < count else examples.blank(example)
