@@ -1,8 +1,11 @@
 """Model sizes: frozen dataclasses with named presets, stored as JSON beside every checkpoint."""
 
 import dataclasses
+import difflib
 import json
 import math
+import typing
+from collections.abc import Mapping
 from typing import Any
 
 # Per-channel statistics of the Wan2.1 latents: wan/modules/vae.py::WanVAE.
@@ -206,18 +209,31 @@ def to_json(config: Any) -> str:
 
 
 def from_json(kind: type, text: str) -> Any:
-    """The configuration of dataclass `kind` in JSON `text`; raises ValueError on unknown fields."""
-    return _build(kind, json.loads(text))
+    """The configuration of dataclass `kind` in JSON `text`; raises ValueError as `build`."""
+    return build(kind, json.loads(text))
 
 
-def _build(kind: Any, data: dict) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    unknown = sorted(set(data) - set(fields))
-    if unknown:
-        raise ValueError(f"{kind.__name__} has no field {', '.join(unknown)}")
+def build(kind: Any, data: Mapping[str, Any]) -> Any:
+    """The dataclass `kind` from plain data, and so the dataclasses among its fields.
+
+    Raises ValueError for a field that it does not have, with the nearest that it has.
+    """
+    hints = typing.get_type_hints(kind)
+    names = [field.name for field in dataclasses.fields(kind)]
+    for name in sorted(set(data) - set(names)):
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f". It has {', '.join(names)}"
+        raise ValueError(f"{kind.__name__} has no field {name}{hint}")
     values = {}
     for name, value in data.items():
-        if dataclasses.is_dataclass(fields[name].type):
-            value = _build(fields[name].type, value)
+        inner = _dataclass_in(hints[name])
+        if inner and isinstance(value, Mapping):
+            value = build(inner, value)
         values[name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
+
+
+def _dataclass_in(hint: Any) -> Any:
+    """The dataclass that a field of that type holds, also where it may be None; else None."""
+    kinds = [kind for kind in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(kind)]
+    return kinds[0] if kinds else None
