@@ -1,0 +1,132 @@
+"""Fabrics: what garments are made of, as materials of one metre by one metre."""
+
+import dataclasses
+
+import numpy as np
+
+from thfm_jax.data.synthetic import colours, noise, textures
+from thfm_jax.data.synthetic.scene import Material
+
+_VARIANTS = 24  # of each pattern in the bank
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A material and what to say about it.
+
+    Attributes:
+      material: of 1 m by 1 m: mesh coordinates are metres.
+      kind: pattern and weave, for the record.
+      colour: [3] float32 mean linear RGB.
+    """
+
+    material: Material
+    kind: str
+    colour: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """What a kind of garment asks of its fabric.
+
+    Attributes:
+      patterns: pattern → how often.
+      weaves: weave → how often.
+      folds_m: height of the folds in the relief.
+      upright: how much folds run along the height.
+      specular, roughness, sheen: of the material.
+    """
+
+    patterns: dict[str, float]
+    weaves: dict[str, float]
+    folds_m: float = 0.003
+    upright: float = 1.5
+    specular: float = 0.03
+    roughness: float = 0.8
+    sheen: float = 0.15
+
+
+def choose(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    """A key, with probability in proportion to its value."""
+    weights = np.array(list(shares.values()), float)
+    return list(shares)[rng.choice(len(weights), p=weights / weights.sum())]
+
+
+def make(
+    rng: np.random.Generator, cut: Cut, base: np.ndarray, boldness: float, flat: bool = False
+) -> Look:
+    """A fabric for `cut` with the main colour `base`; `flat` leaves out all that is fine."""
+    kind, weave = choose(rng, cut.patterns), choose(rng, cut.weaves)
+    ink = textures.pattern(kind, int(rng.integers(_VARIANTS)))
+    inks = _inks(rng, kind, colours.palette(rng, base, boldness))
+    albedo = inks[ink]
+    relief, shade = textures.weave(weave, noise.pick(rng))
+    folds = textures.folds(noise.pick(rng), cut.folds_m, cut.upright)
+    if not flat:
+        worn = 0.8 + 0.35 * noise.cloud(noise.pick(rng), 1.0, 1.0)[..., None]
+        albedo = np.minimum(albedo * (shade * worn), 1)
+    material = Material(
+        albedo=albedo,
+        height=folds if flat else folds + relief,
+        specular=cut.specular,
+        roughness=cut.roughness,
+        wrap=0.15,
+        sheen=cut.sheen,
+    )
+    return Look(material, f"{kind} {weave}", albedo[::8, ::8].mean(axis=(0, 1)))
+
+
+def _inks(rng: np.random.Generator, kind: str, palette: np.ndarray) -> np.ndarray:
+    """[LEVELS, 3] float32 colours of a pattern's inks."""
+    if kind in ("gradient", "tie_dye", "heather"):
+        other = palette[0] * 0.6 if kind == "heather" else palette[1]
+        share = np.linspace(0, 1, textures.LEVELS, dtype=np.float32)[:, None]
+        return palette[0] * (1 - share) + other * share
+    return np.resize(palette, (textures.LEVELS, 3))
+
+
+TEE = Cut(
+    {"plain": 8, "hoops": 3, "heather": 2, "gradient": 0.4, "tie_dye": 0.5, "blocks": 1,
+     "flowers": 0.5, "camouflage": 0.3, "dots": 0.4, "zigzag": 0.2},
+    {"plain": 3, "smooth": 1},
+)  # fmt: skip
+SHIRT = Cut(
+    {"plain": 6, "stripes": 3, "checks": 1.5, "plaid": 2.5, "flowers": 1, "dots": 0.7},
+    {"plain": 2, "twill": 1},
+    folds_m=0.0035,
+)
+KNIT = Cut(
+    {"plain": 6, "hoops": 2, "heather": 2, "zigzag": 0.6, "blocks": 0.7},
+    {"rib": 2, "cable": 1.5, "fleece": 1},
+    folds_m=0.003,
+    sheen=0.35,
+)
+DENIM = Cut({"plain": 1}, {"twill": 1}, folds_m=0.003, upright=0.8)
+WOVEN = Cut({"plain": 8, "stripes": 0.6, "checks": 0.5, "camouflage": 0.3, "heather": 1},
+            {"plain": 2, "twill": 2, "smooth": 1})  # fmt: skip
+SPORT = Cut({"plain": 4, "blocks": 3, "gradient": 0.7, "camouflage": 0.3, "zigzag": 0.3},
+            {"smooth": 2, "plain": 1}, specular=0.05, roughness=0.5)  # fmt: skip
+COAT = Cut(
+    {"plain": 7, "checks": 0.5, "plaid": 1, "heather": 2},
+    {"plain": 1, "twill": 1, "fleece": 1},
+    folds_m=0.003,
+)
+DOWN = Cut({"plain": 3, "blocks": 1}, {"quilt": 1}, 0.003, specular=0.08, roughness=0.4)
+LEATHER = Cut({"plain": 1}, {"leather": 1}, 0.0025, specular=0.25, roughness=0.35, sheen=0.0)
+SILK = Cut(
+    {"plain": 4, "flowers": 2, "gradient": 0.6, "dots": 0.6, "leopard": 0.4, "tie_dye": 0.3},
+    {"smooth": 1},
+    folds_m=0.004,
+    upright=3.0,
+    specular=0.2,
+    roughness=0.35,
+)
+DRESS = Cut(
+    {"plain": 5, "flowers": 3, "dots": 1.5, "hoops": 1, "stripes": 0.6, "leopard": 0.4,
+     "plaid": 0.5, "gradient": 0.5, "zigzag": 0.3},
+    {"plain": 2, "smooth": 1},
+    folds_m=0.004,
+    upright=3.0,
+)  # fmt: skip
+STRETCH = Cut({"plain": 6, "blocks": 1, "leopard": 0.3, "gradient": 0.3, "tie_dye": 0.3},
+              {"smooth": 1}, 0.0006, specular=0.06, roughness=0.5)  # fmt: skip
