@@ -182,9 +182,7 @@ def sample(
     facts = {
         "shot": shot_name,
         "motion": motion_name,
-        "distance_m": float(
-            np.linalg.norm(camera.positions - wanted.mean(axis=1), axis=-1)[middle]
-        ),
+        "distance_m": float(np.linalg.norm(away[middle])),
         "focal_mm": float(camera.intrinsics[middle, 0, 0] * DIAGONAL_MM / np.hypot(*size)),
         "fill": float(_fill(camera, wanted)[middle]),
         "inside": inside,

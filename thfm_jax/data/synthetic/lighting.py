@@ -11,34 +11,19 @@ from jaxtyping import Float
 from scipy import ndimage
 
 from thfm_jax.data.synthetic.scene import Lighting, Sun
+from thfm_jax.data.synthetic.shade import HARMONICS, ambient_light
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
-
-# Lambert's cosine in each band over pi: what radiance coefficients are multiplied by to become the
-# light that a diffuse white surface shows (Ramamoorthi and Hanrahan 2001).
-COSINE = np.array([1.0] + [2 / 3] * 3 + [1 / 4] * 5)
 
 SUNS = 3
 _SPOT_DEG = 14.0  # within which one light gathers its brightness
 
 
 def basis(directions: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 9"]:
-    """Real spherical harmonics of order 0, 1 (y, z, x) and 2 (xy, yz, 3z^2-1, xz, x^2-y^2)."""
+    """The real spherical harmonics that `shade.ambient_light` lists, at unit vectors."""
     x, y, z = np.moveaxis(directions, -1, 0)
-    return np.stack(
-        [
-            np.full_like(x, 0.282095),
-            0.488603 * y,
-            0.488603 * z,
-            0.488603 * x,
-            1.092548 * x * y,
-            1.092548 * y * z,
-            0.315392 * (3 * z * z - 1),
-            1.092548 * x * z,
-            0.546274 * (x * x - y * y),
-        ],
-        axis=-1,
-    )
+    terms = [np.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
+    return np.stack(terms, axis=-1) * HARMONICS
 
 
 @functools.lru_cache(maxsize=8)
@@ -69,7 +54,7 @@ def project(panorama: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "9 3"]:
 def shown(lighting: Lighting, normal: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3"]:
     """Colour of a diffuse white surface that nothing shades."""
     normal = np.asarray(normal, np.float64)
-    colour = (basis(normal) * COSINE) @ lighting.ambient
+    colour = ambient_light(lighting.ambient, normal)
     for sun in lighting.suns:
         colour = colour + sun.colour * max(float(normal @ sun.direction), 0.0)
     return np.maximum(colour, 0)

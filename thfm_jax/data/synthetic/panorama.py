@@ -1,31 +1,70 @@
 """Surroundings made of a panorama: its own picture laid on the ground, and things upon it."""
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
 
 from thfm_jax.data.synthetic import lighting, noise, solids
 from thfm_jax.data.synthetic.assets import Pack
 from thfm_jax.data.synthetic.scene import Backdrop, Lighting, Material, Mesh
+from thfm_jax.data.synthetic.shade import HARMONICS
 from thfm_jax.data.synthetic.space import Space
 
-INDOORS = ("apartment", "bridge", "hall", "lab", "lobby", "studio", "warehouse", "workshop")
+# What the pack's panoramas show. `OPEN` ones have a free horizon.
+INDOORS = (
+    *("apartment", "bridge", "esplanade", "hall", "lab", "lobby", "studio", "warehouse"),
+    "workshop",
+)
+OUTDOORS = ("city", "dawn", "forest", "park", "sky", "sunrise", "sunset", "venice")
+OPEN = ("city", "dawn", "park", "sky", "sunrise", "sunset", "venice", "night")
 
 # Degrees below the horizon at which the ground's picture is sampled: dense where it is far.
 _DOWN_DEG = (0.3, 0.7, 1.3, 2.2, 3.5, 5, 7, 9, 12, 15, 19, 24, 29, 35, 42, 50, 59, 68, 78, 90)
 
 
-def load(rng: np.random.Generator, pack: Pack, names: list[str] | None = None) -> tuple:
-    """(name, [h, w, 3] float32 radiance) of a panorama turned and exposed at random.
+def load(
+    rng: np.random.Generator, pack: Pack, names: Sequence[str] | None = None
+) -> tuple[str, Float[np.ndarray, "256 512 3"]]:
+    """(name, linear radiance) of one of the pack's panoramas, turned, exposed and white-balanced.
 
-    Exposed so that a white sphere in its light shows about 1 on average.
+    Exposed so that white things in its light show about 1 on average; balanced most of the way to
+    neutral, as cameras do.
     """
     found = names or [name.removeprefix("hdri/") for name in pack.group("hdri")]
     name = str(rng.choice(found))
-    image = np.maximum(pack[f"hdri/{name}"], 0).astype(np.float32)
+    image = _whole(pack, name)
     if rng.random() < 0.5:
         image = image[:, ::-1]
     image = np.roll(image, int(rng.integers(image.shape[1])), axis=1)
-    mean = float(lighting.project(lighting.shrink(image))[0] @ lighting.LUMINANCE) * 0.282095
-    return name, image * np.float32(0.8 / mean)
+    return name, image * _gain(rng, image)
+
+
+def _gain(rng: np.random.Generator, image: np.ndarray) -> Float[np.ndarray, "3"]:
+    """Factors that expose and balance a panorama by its mean light."""
+    mean = lighting.project(lighting.shrink(image))[0] * HARMONICS[0]
+    luminance = mean @ lighting.LUMINANCE
+    return (0.8 / luminance * (luminance / mean) ** rng.uniform(0.45, 0.95)).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=32)
+def _whole(pack: Pack, name: str) -> Float[np.ndarray, "256 512 3"]:
+    """A panorama without the holes that its compression has left about the sun.
+
+    There, channels of texels that were too bright are zero or negative.
+    """
+    image = pack[f"hdri/{name}"].astype(np.float32)
+    known = np.maximum(image, 0)
+    about = ndimage.maximum_filter(known, size=(9, 9, 1), mode="nearest")
+    hole = (image.min(axis=-1) <= 0) & (about.max(axis=-1) > 50)
+    around = np.where(hole[..., None], 0, known)
+    around = ndimage.maximum_filter(around, size=(9, 9, 1), mode="nearest")
+    white = known.max(axis=-1, keepdims=True)
+    whole = np.where(hole[..., None], np.maximum(around, white), known)
+    whole.flags.writeable = False
+    return whole
 
 
 def ground(rng: np.random.Generator, image: np.ndarray, light: Lighting, space: Space) -> Mesh:

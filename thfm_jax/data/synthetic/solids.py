@@ -41,6 +41,9 @@ class Solid:
             self.triangles,
             self.uv.astype(np.float32),
             material,
+            cutoff=None
+            if material.opacity is None
+            else np.full(len(self.vertices), 128, np.float32),
             smooth_normals=smooth,
             shades=shades,
         )
@@ -134,3 +137,70 @@ def cushion(
     rounded = np.sign(solid.vertices) * np.abs(solid.vertices) ** softness
     sized = rounded / np.abs(rounded).max(axis=0) * (width / 2, height / 2, depth / 2)
     return Solid(sized + (0, height / 2, 0), solid.triangles, solid.uv * max(width, depth) / 2)
+
+
+def pole(start: Sequence[float], end: Sequence[float], radius: float, sides: int = 8) -> Solid:
+    """A round bar from one point to another, without its ends."""
+    first, last = np.asarray(start, float), np.asarray(end, float)
+    along = last - first
+    length = float(np.linalg.norm(along))
+    tilt = np.arctan2(np.hypot(along[0], along[2]), along[1])
+    yaw = np.arctan2(along[0], along[2])
+    bar = lathe([radius, radius], [length, 0.0], sides)
+    return bar.turned(pitch=tilt).turned(yaw).moved(*first)
+
+
+def bar(start: Sequence[float], end: Sequence[float], width: float) -> Solid:
+    """A square bar from one point to another, without its ends."""
+    return pole(start, end, width * 0.707, sides=4)
+
+
+def rough(solid: Solid, rng: np.random.Generator, strength: float, waves: int = 4) -> Solid:
+    """The solid with its points moved along smooth random waves: rocks, crowns of trees."""
+    extent = float(np.ptp(solid.vertices, axis=0).max())
+    frequency = rng.normal(0, 6 / extent, (waves, 3))
+    phase = rng.uniform(0, 2 * np.pi, waves)
+    push = rng.normal(0, strength * extent / np.sqrt(waves), (waves, 3))
+    moved = np.sin(solid.vertices @ frequency.T + phase) @ push
+    return dataclasses.replace(solid, vertices=solid.vertices + moved)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A solid made of a material.
+
+    Attributes:
+      solid: in the axes of the thing that it is part of: standing on the origin, facing +z.
+      material: what it is made of.
+      smooth: whether it is round, so that its normals are smooth.
+      tint: [V, 3] factors of the albedo, or None.
+    """
+
+    solid: Solid
+    material: Material
+    smooth: bool = False
+    tint: Float[np.ndarray, "V 3"] | None = None
+
+
+def assembled(
+    parts: Sequence[Part],
+    x: float = 0.0,
+    z: float = 0.0,
+    yaw: float = 0.0,
+    y: float = 0.0,
+    shades: bool = True,
+) -> list[Mesh]:
+    """The thing at a place: one mesh for each material and kind of normals."""
+    groups: dict[tuple[int, bool, bool], list[Part]] = {}
+    for part in parts:
+        key = (id(part.material), part.smooth, part.tint is None)
+        groups.setdefault(key, []).append(part)
+    meshes = []
+    for group in groups.values():
+        solid = joined([part.solid for part in group]).turned(yaw).moved(x, y, z)
+        mesh = solid.mesh(group[0].material, group[0].smooth, shades)
+        if group[0].tint is not None:
+            tint = np.concatenate([part.tint for part in group]).astype(np.float32)
+            mesh = dataclasses.replace(mesh, tint=tint)
+        meshes.append(mesh)
+    return meshes

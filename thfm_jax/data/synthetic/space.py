@@ -21,6 +21,7 @@ class Space:
       camera: of the clip.
       eyes: [n, 3] float64 camera positions.
       cloud: [N, 3] float64 points along everything that the subjects' bones sweep.
+      body: [T, n, 3] float64 points along the bones of the first subject.
       centre: [3] middle of the first subject.
       ahead: [2] unit vector (x, z) from the camera to it, on the ground.
       distance_m: of the first subject from the camera.
@@ -41,10 +42,31 @@ class Space:
         if np.linalg.norm(flat) < 0.2:
             flat = -camera.rotation[frames // 2, 1, [0, 2]]
         self.ahead = flat / np.linalg.norm(flat)
+        self.body = np.stack([_dense(subjects[0][f : f + 1]) for f in range(frames)])
+        self._taken: list[tuple[np.ndarray, float]] = []
         self._views = [
             self._box_on_screen(_dense(np.concatenate([p[f : f + 1] for p in subjects], axis=1)), f)
             for f in self._frames
         ]
+
+    def reserve(self, meshes: Sequence[Mesh]) -> None:
+        """Keeps the place of things that stand where they must."""
+        if meshes:
+            points = np.concatenate([mesh.vertices.reshape(-1, 3) for mesh in meshes])
+            low, high = points.min(axis=0), points.max(axis=0)
+            self._taken.append(((low + high) / 2, float(np.hypot(*(high - low)[[0, 2]]) / 2)))
+
+    def take(self, meshes: Sequence[Mesh], yaw: float = 0.0) -> bool:
+        """Whether things may stand where they are; if so, nothing else may from then on."""
+        vertices = np.concatenate([mesh.vertices.reshape(-1, 3) for mesh in meshes])
+        low, high = _bounds(vertices, yaw)
+        middle = (low + high) / 2 @ _turn(yaw).T
+        radius = float(np.hypot(*(high - low)[[0, 2]]) / 2)
+        apart = all(np.hypot(*(middle - m)[[0, 2]]) > radius + r for m, r in self._taken)
+        if not apart or not self.fits(meshes, yaw):
+            return False
+        self._taken.append((middle, radius * 0.7))
+        return True
 
     def fits(self, meshes: Sequence[Mesh], yaw: float = 0.0) -> bool:
         """Whether things may stand where they are: see `clear` and `blocks`.

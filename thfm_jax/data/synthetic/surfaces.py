@@ -3,30 +3,23 @@
 Every function draws one material. Its texture covers `1 / repeat` metres of the mesh's uv.
 """
 
+import colorsys
 from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Float
 
-from thfm_jax.data.synthetic import noise
+from thfm_jax.data.synthetic import colours, noise
 from thfm_jax.data.synthetic.scene import Material
 
 Colour = Float[np.ndarray, "3"]
 _UNIT = (np.arange(noise.SIZE, dtype=np.float32) + 0.5) / noise.SIZE
 
 
-def linear(*srgb: float) -> Colour:
-    """Linear RGB of an sRGB colour in [0, 1]."""
-    value = np.asarray(srgb, np.float32)
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4).astype(
-        np.float32
-    )
-
-
 def hsv(hue: float, saturation: float, value: float) -> Colour:
     """Linear RGB of a colour by sRGB hue, saturation and value, each in [0, 1]."""
-    wheel = np.clip(np.abs((hue * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
-    return linear(*(value * (1 + saturation * (wheel - 1))))
+    saturation, value = np.clip((saturation, value), 0, 1)
+    return colours.linear(255 * np.array(colorsys.hsv_to_rgb(hue % 1, saturation, value)))
 
 
 def any_colour(rng: np.random.Generator, saturation: float = 0.6) -> Colour:
@@ -40,7 +33,8 @@ def plain(colour: Colour, specular: float = 0.04, roughness: float = 0.6) -> Mat
     return Material(albedo, specular=specular, roughness=roughness)
 
 
-def _blend(field: np.ndarray, low: Colour, high: Colour) -> np.ndarray:
+def blend(field: np.ndarray, low: Colour, high: Colour) -> Float[np.ndarray, "R R 3"]:
+    """Albedo that goes from one colour, where the field is 0, to another, where it is 1."""
     return np.clip(low + field[..., None] * (high - low), 0, 1).astype(np.float32)
 
 
@@ -50,17 +44,21 @@ def _around(colour: Colour, contrast: float) -> tuple[Colour, Colour]:
 
 def plaster(rng: np.random.Generator) -> Material:
     """A painted wall: nearly plain, light, with stains and a little relief."""
-    colour = hsv(rng.random(), 0.35 * rng.random() ** 2, rng.uniform(0.55, 0.97))
+    # Most walls are white, beige or grey.
+    hue, saturation = rng.normal(0.1, 0.04), 0.14 * rng.random()
+    if rng.random() < 0.3:
+        hue, saturation = rng.random(), rng.uniform(0.1, 0.5)
+    colour = hsv(hue, saturation, rng.uniform(0.55, 0.97))
     stains = noise.cloud(noise.pick(rng), 1.3)
     relief = noise.cloud(noise.pick(rng), 0.2, 8.0)
-    albedo = _blend(stains, *_around(colour, rng.uniform(0.01, 0.1)))
+    albedo = blend(stains, *_around(colour, rng.uniform(0.01, 0.1)))
     height = relief * np.float32(rng.uniform(0, 0.002))
     return Material(albedo, (0.4, 0.4), height, specular=0.03, roughness=0.8)
 
 
 def wallpaper(rng: np.random.Generator) -> Material:
     """Stripes, checks, dots or trellis in two or three tones."""
-    ground = hsv(rng.random(), rng.uniform(0, 0.4), rng.uniform(0.5, 0.95))
+    ground = hsv(rng.random(), 0.45 * rng.random() ** 1.5, rng.uniform(0.5, 0.95))
     figure = hsv(rng.random(), rng.uniform(0, 0.6), rng.uniform(0.3, 0.95))
     figure = ground + (figure - ground) * np.float32(rng.uniform(0.15, 0.9))
     count = int(rng.integers(2, 8))
@@ -76,7 +74,7 @@ def wallpaper(rng: np.random.Generator) -> Material:
     drawn = patterns[rng.integers(len(patterns))]().astype(np.float32)
     drawn = drawn * (0.85 + 0.15 * noise.cloud(noise.pick(rng)))
     repeat = rng.uniform(0.6, 2.0)
-    return Material(_blend(drawn, ground, figure), (repeat, repeat), roughness=0.8)
+    return Material(blend(drawn, ground, figure), (repeat, repeat), roughness=0.8)
 
 
 def _cells(
@@ -132,7 +130,7 @@ def bricks(rng: np.random.Generator) -> Material:
 
 def tiles(rng: np.random.Generator) -> Material:
     """Square or oblong tiles on floors, walls and pavements, mat or glazed."""
-    colour = hsv(rng.random(), 0.4 * rng.random() ** 2, rng.uniform(0.3, 0.95))
+    colour = hsv(rng.normal(0.1, 0.1), 0.45 * rng.random() ** 3, rng.uniform(0.3, 0.95))
     grout = hsv(0.1, 0.05, rng.uniform(0.25, 0.8))
     columns, rows = ((4, 4), (2, 2), (4, 8), (3, 6), (8, 8))[rng.integers(5)]
     shift = 0.5 * (rng.random() < 0.3) if rows != columns and rows % 2 == 0 else 0.0
@@ -174,9 +172,17 @@ def wood(rng: np.random.Generator) -> Material:
     """Furniture wood, plain or varnished; its grain runs along u."""
     colour = _wood_colour(rng)
     grain = noise.fibres(noise.pick(rng), 20.0)
-    albedo = _blend(grain, *_around(colour, rng.uniform(0.1, 0.35)))
+    albedo = blend(grain, *_around(colour, rng.uniform(0.1, 0.35)))
     gloss = rng.uniform(0.03, 0.2)
     return Material(albedo, (1.0, 1.0), specular=gloss, roughness=rng.uniform(0.3, 0.7))
+
+
+def bark(rng: np.random.Generator) -> Material:
+    """A tree's trunk; its furrows run along v."""
+    colour = hsv(0.08, rng.uniform(0.1, 0.5), rng.uniform(0.2, 0.55))
+    furrows = noise.fibres(noise.pick(rng), 6.0).T
+    albedo = blend(furrows, *_around(colour, 0.5))
+    return Material(albedo, (1.0, 0.5), furrows * np.float32(0.02), specular=0.01, roughness=0.95)
 
 
 def lacquer(rng: np.random.Generator) -> Material:
@@ -188,7 +194,7 @@ def metal(rng: np.random.Generator) -> Material:
     """Steel, brass or painted tubes, brushed."""
     hue, saturation = rng.choice((0.6, 0.12)), rng.choice((0.05, 0.35))
     colour = hsv(hue, saturation, rng.uniform(0.15, 0.7))
-    albedo = _blend(noise.fibres(noise.pick(rng), 30.0), *_around(colour, 0.15))
+    albedo = blend(noise.fibres(noise.pick(rng), 30.0), *_around(colour, 0.15))
     return Material(albedo, (2.0, 2.0), specular=0.7, roughness=rng.uniform(0.2, 0.5))
 
 
@@ -201,7 +207,7 @@ def fabric(rng: np.random.Generator) -> Material:
     style = rng.random()
     drawn = np.zeros_like(weave) if style < 0.6 else (x > 0.3) * (1.0 if style < 0.8 else 0.5)
     drawn = drawn + (0.5 * (y > 0.3) if style >= 0.8 else 0.0)
-    albedo = _blend(np.broadcast_to(drawn, weave.shape), colour, other)
+    albedo = blend(np.broadcast_to(drawn, weave.shape), colour, other)
     albedo = albedo * (0.8 + 0.2 * weave[..., None])
     height = weave * np.float32(0.0008)
     sheen = rng.uniform(0, 0.4)
@@ -212,7 +218,7 @@ def leather(rng: np.random.Generator) -> Material:
     """Dark or coloured, grained and a little glossy."""
     colour = hsv(rng.normal(0.06, 0.03) % 1, rng.uniform(0, 0.8), rng.uniform(0.08, 0.6))
     grain = noise.cloud(noise.pick(rng), 0.0, 12.0)
-    albedo = _blend(grain, *_around(colour, 0.15))
+    albedo = blend(grain, *_around(colour, 0.15))
     return Material(albedo, (3.0, 3.0), grain * np.float32(0.001), specular=0.15, roughness=0.45)
 
 
@@ -222,7 +228,7 @@ def carpet(rng: np.random.Generator) -> Material:
     mottle = noise.cloud(noise.pick(rng), 1.5)
     colour = any_colour(rng, 0.7)
     field = pile * 0.6 + mottle * 0.4
-    albedo = _blend(field, *_around(colour, rng.uniform(0.1, 0.4)))
+    albedo = blend(field, *_around(colour, rng.uniform(0.1, 0.4)))
     return Material(
         albedo, (0.8, 0.8), pile * np.float32(0.004), specular=0.0, roughness=1.0, wrap=0.2
     )
@@ -232,12 +238,12 @@ def rug(rng: np.random.Generator) -> Material:
     """One whole rug with its border: its uv must run from 0 to 1."""
     x, y = np.abs(_UNIT[None] * 2 - 1), np.abs(_UNIT[:, None] * 2 - 1)
     rings = np.maximum(x, y)
-    colours = [any_colour(rng, 0.9) for _ in range(4)]
+    inks = [any_colour(rng, 0.9) for _ in range(4)]
     bands = np.floor(rings * rng.integers(2, 7)).astype(int) % 3
     count = int(rng.integers(2, 8))
     figure = np.sin(np.pi * count * x) * np.sin(np.pi * count * y) > rng.uniform(-0.3, 0.6)
     chosen = np.where((rings < rng.uniform(0.6, 0.9)) & figure, 3, bands)
-    albedo = np.stack(colours)[chosen] * (0.75 + 0.25 * noise.cloud(0, -0.2, 24.0)[..., None])
+    albedo = np.stack(inks)[chosen] * (0.75 + 0.25 * noise.cloud(0, -0.2, 24.0)[..., None])
     return Material(albedo.astype(np.float32), roughness=1.0, specular=0.0, wrap=0.2)
 
 
@@ -245,7 +251,7 @@ def concrete(rng: np.random.Generator) -> Material:
     """Grey, stained and pitted."""
     colour = hsv(0.1, rng.uniform(0, 0.12), rng.uniform(0.35, 0.75))
     field = 0.6 * noise.cloud(noise.pick(rng), 1.2) + 0.4 * noise.cloud(noise.pick(rng), 0.1, 8.0)
-    albedo = _blend(field, *_around(colour, rng.uniform(0.15, 0.4)))
+    albedo = blend(field, *_around(colour, rng.uniform(0.15, 0.4)))
     return Material(albedo, (0.4, 0.4), field * np.float32(0.004), specular=0.03, roughness=0.85)
 
 
@@ -254,7 +260,7 @@ def asphalt(rng: np.random.Generator) -> Material:
     colour = hsv(0.6, 0.05, rng.uniform(0.2, 0.45))
     grain = noise.cloud(noise.pick(rng), -0.4, 16.0)
     field = 0.6 * grain + 0.4 * noise.cloud(noise.pick(rng), 1.3)
-    albedo = _blend(field, *_around(colour, 0.45))
+    albedo = blend(field, *_around(colour, 0.45))
     return Material(albedo, (0.5, 0.5), grain * np.float32(0.006), specular=0.03, roughness=0.9)
 
 
@@ -264,7 +270,7 @@ def grass(rng: np.random.Generator) -> Material:
     light = hsv(rng.uniform(0.14, 0.28), rng.uniform(0.4, 0.7), rng.uniform(0.4, 0.7))
     blades = noise.cloud(noise.pick(rng), -0.1, 12.0)
     patches = noise.cloud(noise.pick(rng), 1.2)
-    albedo = _blend(blades * 0.6 + patches * 0.4, dark, light)
+    albedo = blend(blades * 0.6 + patches * 0.4, dark, light)
     return Material(albedo, (0.5, 0.5), blades * np.float32(0.02), specular=0.01, roughness=0.9)
 
 
@@ -273,7 +279,7 @@ def earth(rng: np.random.Generator) -> Material:
     colour = hsv(rng.uniform(0.05, 0.12), rng.uniform(0.15, 0.55), rng.uniform(0.3, 0.9))
     grain = noise.cloud(noise.pick(rng), rng.uniform(-0.2, 0.6), 6.0)
     field = 0.5 * grain + 0.5 * noise.cloud(noise.pick(rng), 1.1)
-    albedo = _blend(field, *_around(colour, rng.uniform(0.2, 0.5)))
+    albedo = blend(field, *_around(colour, rng.uniform(0.2, 0.5)))
     depth = np.float32(rng.uniform(0.005, 0.03))
     return Material(albedo, (0.4, 0.4), field * depth, specular=0.01, roughness=0.95)
 
@@ -282,7 +288,7 @@ def snow(rng: np.random.Generator) -> Material:
     """Trodden snow."""
     colour = hsv(0.6, rng.uniform(0, 0.06), rng.uniform(0.88, 0.98))
     field = noise.cloud(noise.pick(rng), 0.9, 2.0)
-    albedo = _blend(field, *_around(colour, 0.06))
+    albedo = blend(field, *_around(colour, 0.06))
     return Material(albedo, (0.35, 0.35), field * np.float32(0.05), specular=0.05, wrap=0.3)
 
 
@@ -297,3 +303,6 @@ FLOORS = {planks: 4.0, tiles: 2.0, carpet: 1.5, concrete: 1.0}
 GROUNDS = {grass: 3.0, asphalt: 2.0, tiles: 1.5, earth: 2.0, snow: 0.7, concrete: 1.0}
 FURNITURE = {wood: 4.0, lacquer: 3.0, metal: 0.7}
 UPHOLSTERY = {fabric: 3.0, leather: 1.0}
+
+# Cut-out shapes and other things that may be made of anything.
+ANYTHING = {**WALLS, **GROUNDS, **FURNITURE, **UPHOLSTERY}
