@@ -14,7 +14,7 @@ import numpy as np
 from absl import logging
 from array_record.python.array_record_module import ArrayRecordReader
 
-from thfm_jax.data.datasets import envelope
+from thfm_jax.data.datasets import envelope, shards
 from thfm_jax.data.datasets.container import RecordError
 from thfm_jax.data.datasets.encoding import Record
 from thfm_jax.data.datasets.envelope import Key
@@ -161,10 +161,9 @@ def list_splits(folder: Path) -> dict[str, tuple[Shard, ...]]:
 
 def _shards(folder: Path, name: str, split: dict) -> tuple[Shard, ...]:
     lengths = [int(length) for length in split["shardLengths"]]
-    stem = f"{name}-{split['name']}.array_record"
     return tuple(
-        Shard(folder / f"{stem}-{i:05d}-of-{len(lengths):05d}", length)
-        for i, length in enumerate(lengths)
+        Shard(folder / shards.file_name(name, split["name"], number, len(lengths)), length)
+        for number, length in enumerate(lengths)
     )
 
 
