@@ -13,6 +13,7 @@ import numpy as np
 
 from thfm_jax.data.synthetic import landmarks, parts, patches, regions, scaling, skinning
 from thfm_jax.data.synthetic.assets import Pack
+from thfm_jax.data.synthetic.closest import Surface
 from thfm_jax.data.synthetic.phenotype import Phenotype
 
 _STEP_M = 1e-4  # unit of the pack's targets
@@ -101,6 +102,10 @@ class BodyModel:
         self._body_ids = np.unique(self.patches["body"].vertex_ids)
         self.rest = raw - np.array([0, raw[self._body_ids, 1].min(), 0], np.float32)
         self.template = patches.template(self.rest, self.patches)
+        body = self.patches["body"]
+        corners = body.vertex_ids[body.triangles]
+        # Without the cavity of the mouth.
+        self._outer = corners[self.regions["inside_mouth"][corners].max(axis=1) < 0.5]
         self._landmarks = landmarks.find(self.rest, self._body_ids, self.bone)
 
     @staticmethod
@@ -159,6 +164,13 @@ class BodyModel:
     def joints(self, shape: Shape, posed: Posed) -> np.ndarray:
         """[T, 52, 3] float64 world positions of `thfm_jax.joints`."""
         return landmarks.place(self._landmarks, posed.vertices, posed.heads)
+
+    def joint_radius(self, shape: Shape) -> np.ndarray:
+        """[52] float64 metres at rest from each joint to the nearest skin; 0 for those on it."""
+        still = landmarks.place(self._landmarks, shape.vertices[None], shape.heads[None])[0]
+        skin = Surface(shape.vertices, self._outer)
+        inside = self._landmarks.bones.any(axis=1)
+        return np.where(inside, skin.closest(still).distance, 0.0)
 
     def _of(self, name: str) -> np.ndarray:
         """bool [V]: the vertices of a patch."""

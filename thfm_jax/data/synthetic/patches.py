@@ -10,7 +10,7 @@ import numpy as np
 
 from thfm_jax.data.synthetic import parts
 from thfm_jax.data.synthetic.assets import Pack
-from thfm_jax.data.synthetic.template import Surface
+from thfm_jax.data.synthetic.closest import Surface
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,107 +1,82 @@
-"""The template body of dense pose, and which point of it is next to a canonical position."""
+"""The template body of dense pose: a canonical position tells triangle, texture and body part.
 
+The template is MakeHuman's base mesh in the frame of `thfm_jax.tasks.densepose`: the skin, the
+eyes, the teeth and the tongue. Clothes and hair show the skin beneath them.
+"""
+
+import functools
 from typing import NamedTuple
 
-import numba
 import numpy as np
-from scipy.spatial import cKDTree
+from jaxtyping import Float
+
+from thfm_jax.data.synthetic.assets import Pack
+from thfm_jax.data.synthetic.body import BodyModel
+from thfm_jax.data.synthetic.closest import Surface
+
+_PATCHES = ("body", "left_eye", "right_eye", "upper_teeth", "lower_teeth", "tongue")
 
 
-class Closest(NamedTuple):
-    """Points on a surface: `triangle` int32 [*], `barycentric` float64 [*, 3], `points` [*, 3]."""
+class Lookup(NamedTuple):
+    """What the template shows at canonical positions.
+
+    Attributes:
+      triangle: int32 [*] row of `Template.triangles`.
+      barycentric: float32 [*, 3] weights of its corners.
+      uv: float32 [*, 2] in MakeHuman's texture, v upwards.
+      part: uint8 [*] of `parts.NAMES`.
+      distance_m: float32 [*] from the template's surface.
+    """
 
     triangle: np.ndarray
     barycentric: np.ndarray
-    points: np.ndarray
+    uv: np.ndarray
+    part: np.ndarray
+    distance_m: np.ndarray
 
 
-class Surface:
-    """A triangle mesh that knows which of its points is next to any other."""
+class Template:
+    """The template body.
 
-    def __init__(self, vertices: np.ndarray, triangles: np.ndarray):
-        self.vertices = np.asarray(vertices, np.float64)
-        self.triangles = np.asarray(triangles, np.int32)
-        self._corners = self.vertices[self.triangles]
-        self._centres = self._corners.mean(axis=1)
-        reach = np.linalg.norm(self._corners - self._centres[:, None], axis=2).max(axis=1)
-        # Triangles in classes of like size: a class is searched as far as its largest reaches.
-        order = np.argsort(reach, kind="stable")
-        self._classes = [
-            (members, reach[members].max(), cKDTree(self._centres[members]))
-            for members in np.array_split(order, 8)
-        ]
-        self._tree = cKDTree(self._centres)
+    Attributes:
+      vertices: [P, 3] float32 canonical positions in metres, doubled at seams of the texture.
+      triangles: int32 [F, 3], counter-clockwise seen from outside.
+      uv: float32 [P, 2].
+      part: uint8 [F] of `parts.NAMES`.
+      vertex_ids: int32 [P] rows of the body model's vertices.
+    """
 
-    def closest(self, points: np.ndarray) -> Closest:
-        """The point of the surface next to each of `points` [*, 3]."""
-        query = np.asarray(points, np.float64).reshape(-1, 3)
-        triangle = self._tree.query(query)[1].astype(np.int32)
-        distance, barycentric = _measure(query, self._corners[triangle])
-        for members, reach, tree in self._classes:
-            near = tree.query_ball_point(query, np.sqrt(distance) + reach)
-            counts = np.array([len(ids) for ids in near], np.int64)
-            if counts.any():
-                candidates = members[np.concatenate([np.array(ids, np.int64) for ids in near])]
-                start = np.concatenate([[0], np.cumsum(counts)])
-                _improve(query, self._corners, start, candidates, distance, triangle, barycentric)
-        where = np.einsum("nk,nkd->nd", barycentric, self._corners[triangle])
-        shape = np.shape(points)[:-1]
-        return Closest(
-            triangle.reshape(shape), barycentric.reshape(*shape, 3), where.reshape(*shape, 3)
+    def __init__(self, model: BodyModel):
+        patches = [model.patches[name] for name in _PATCHES]
+        offsets = np.cumsum([0] + [len(patch.vertex_ids) for patch in patches])
+        self.vertex_ids = np.concatenate([patch.vertex_ids for patch in patches])
+        self.vertices = model.template[self.vertex_ids]
+        self.triangles = np.concatenate(
+            [patch.triangles + start for patch, start in zip(patches, offsets, strict=False)]
+        ).astype(np.int32)
+        self.uv = np.concatenate([patch.uv for patch in patches])
+        self.part = np.concatenate([patch.part for patch in patches])
+        self._surface = Surface(self.vertices, self.triangles)
+
+    @staticmethod
+    def load(pack: Pack) -> "Template":
+        """The template of `pack`, made once per process."""
+        return _load(pack)
+
+    def lookup(self, points: Float[np.ndarray, "*B 3"]) -> Lookup:
+        """The point of the surface next to each canonical position (metres, finite)."""
+        found = self._surface.closest(points)
+        weights = found.barycentric.astype(np.float32)
+        uv = np.einsum("...k,...kc->...c", weights, self.uv[self.triangles[found.triangle]])
+        return Lookup(
+            found.triangle,
+            weights,
+            uv,
+            self.part[found.triangle],
+            found.distance.astype(np.float32),
         )
 
 
-@numba.njit(cache=True)
-def _closest(p, a, b, c):
-    """Barycentrics of the point of triangle abc next to p (Ericson, Real-Time Collision
-    Detection, 5.1.5)."""
-    ab, ac, ap = b - a, c - a, p - a
-    d1, d2 = (ab * ap).sum(), (ac * ap).sum()
-    if d1 <= 0 and d2 <= 0:
-        return 1.0, 0.0, 0.0
-    bp = p - b
-    d3, d4 = (ab * bp).sum(), (ac * bp).sum()
-    if d3 >= 0 and d4 <= d3:
-        return 0.0, 1.0, 0.0
-    vc = d1 * d4 - d3 * d2
-    if vc <= 0 and d1 >= 0 and d3 <= 0:
-        v = d1 / (d1 - d3)
-        return 1.0 - v, v, 0.0
-    cp = p - c
-    d5, d6 = (ab * cp).sum(), (ac * cp).sum()
-    if d6 >= 0 and d5 <= d6:
-        return 0.0, 0.0, 1.0
-    vb = d5 * d2 - d1 * d6
-    if vb <= 0 and d2 >= 0 and d6 <= 0:
-        w = d2 / (d2 - d6)
-        return 1.0 - w, 0.0, w
-    va = d3 * d6 - d5 * d4
-    if va <= 0 and d4 - d3 >= 0 and d5 - d6 >= 0:
-        w = (d4 - d3) / ((d4 - d3) + (d5 - d6))
-        return 0.0, 1.0 - w, w
-    total = va + vb + vc
-    return va / total, vb / total, vc / total
-
-
-@numba.njit(cache=True)
-def _measure(query, corners):
-    distance = np.empty(len(query))
-    barycentric = np.empty((len(query), 3))
-    for i in range(len(query)):
-        a, b, c = corners[i]
-        u, v, w = _closest(query[i], a, b, c)
-        barycentric[i, 0], barycentric[i, 1], barycentric[i, 2] = u, v, w
-        distance[i] = ((u * a + v * b + w * c - query[i]) ** 2).sum()
-    return distance, barycentric
-
-
-@numba.njit(cache=True)
-def _improve(query, corners, start, candidates, distance, triangle, barycentric):
-    for i in range(len(query)):
-        for n in range(start[i], start[i + 1]):
-            a, b, c = corners[candidates[n]]
-            u, v, w = _closest(query[i], a, b, c)
-            d = ((u * a + v * b + w * c - query[i]) ** 2).sum()
-            if d < distance[i]:
-                distance[i], triangle[i] = d, candidates[n]
-                barycentric[i, 0], barycentric[i, 1], barycentric[i, 2] = u, v, w
+@functools.lru_cache(maxsize=2)
+def _load(pack: Pack) -> Template:
+    return Template(BodyModel.load(pack))
