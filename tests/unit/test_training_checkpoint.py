@@ -1,0 +1,104 @@
+"""Facts about a training's checkpoints: they come back as they were, or not at all and loudly."""
+
+import dataclasses
+import logging
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from thfm_jax.training.checkpoint import Checkpoints, ResumeError
+from thfm_jax.training.state import init_state
+
+PARAMS = {
+    "dit": {"a": {"kernel": np.ones((64, 64), np.float32)}, "bias": np.zeros(3, np.float32)},
+    "vae": {"c": np.ones(2, np.float32)},
+}
+
+
+def fresh(optimizer=None, params=PARAMS):
+    params = jax.tree.map(jnp.asarray, params)
+    return init_state(params, ["^vae/"], optimizer or optax.adamw(1e-3), jax.random.key(0), True)
+
+
+def at(step: int):
+    """A state like no other of another step."""
+    noise = np.random.default_rng(step).normal(size=(64, 64)).astype(np.float32)
+    state = fresh()
+    trained = jax.tree.map(lambda x: x + step, state.trained)
+    trained["dit"]["a"]["kernel"] = jnp.asarray(noise)
+    return dataclasses.replace(state, step=jnp.int32(step), trained=trained)
+
+
+def write(workdir, steps, **options):
+    checkpoints = Checkpoints(workdir, **options)
+    for step in steps:
+        checkpoints.save(at(step), {"step": step})
+    checkpoints.close()
+
+
+def assert_same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_the_latest_state_comes_back_bit_by_bit_with_the_loaders(tmp_path):
+    write(tmp_path, [10, 20])
+    state, data = Checkpoints(tmp_path).restore(fresh())
+    assert_same(state, at(20))
+    assert data == {"step": 20}
+
+
+def test_a_new_directory_has_nothing_to_restore(tmp_path):
+    assert Checkpoints(tmp_path).restore(fresh()) is None
+
+
+def test_the_latest_are_kept_and_one_of_each_interval(tmp_path):
+    write(tmp_path, [10, 20, 30, 40, 50], keep=2, keep_each=20)
+    assert Checkpoints(tmp_path).steps == [20, 40, 50]
+
+
+def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_taken(tmp_path, caplog):
+    write(tmp_path, [10, 20])
+    files = [
+        f for f in (tmp_path / "checkpoints" / "20" / "state").rglob("*") if f.parent.name == "d"
+    ]
+    largest = max(files, key=lambda f: f.stat().st_size)
+    data = bytearray(largest.read_bytes())
+    data[len(data) // 2] ^= 1
+    largest.write_bytes(data)
+    with caplog.at_level(logging.ERROR):
+        state, _ = Checkpoints(tmp_path).restore(fresh())
+    assert_same(state, at(10))
+    assert "step 20" in caplog.text and "damaged" in caplog.text
+    assert Checkpoints(tmp_path).steps == [10]
+
+
+def test_a_checkpoint_that_was_being_written_does_not_count(tmp_path):
+    write(tmp_path, [10])
+    (tmp_path / "checkpoints" / "20.orbax-checkpoint-tmp-1").mkdir()
+    state, _ = Checkpoints(tmp_path).restore(fresh())
+    assert state.step == 10
+
+
+def test_where_none_is_good_nothing_starts_anew_in_silence(tmp_path):
+    write(tmp_path, [10])
+    for file in (tmp_path / "checkpoints" / "10" / "state").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    with pytest.raises(ResumeError, match="none of the checkpoints"):
+        Checkpoints(tmp_path).restore(fresh())
+
+
+def test_another_model_or_optimiser_is_refused(tmp_path):
+    write(tmp_path, [10])
+    with pytest.raises(ResumeError, match="another model or optimiser"):
+        Checkpoints(tmp_path).restore(fresh(optax.sgd(1.0)))
+
+
+def test_other_frozen_parameters_are_refused(tmp_path):
+    write(tmp_path, [10])
+    other = {**PARAMS, "vae": {"c": np.zeros(2, np.float32)}}
+    with pytest.raises(ResumeError, match="frozen parameters are not those"):
+        Checkpoints(tmp_path).restore(fresh(params=other))
