@@ -1,14 +1,10 @@
-"""The endless series of clips that a seed names, as records: the one way to them, whoever stores.
-
-Rendering needs the generator, which is imported by the process that renders.
-"""
+"""The endless series of clips that a seed names, as records: the one way to them, whoever stores."""
 
 import dataclasses
-from collections.abc import Callable
 
 from thfm_jax.data.datasets import encoding
 from thfm_jax.data.datasets.envelope import Key
-from thfm_jax.data.synthetic.clip import SyntheticClip
+from thfm_jax.data.sources import Source
 
 
 class GenerationError(RuntimeError):
@@ -22,12 +18,12 @@ class Series:
     Attributes:
       split: its name.
       seed: of the generator.
-      render: makes the clip of an index; can be pickled.
+      source: renders them, as `LiveSource` does.
     """
 
     split: str
     seed: int
-    render: Callable[[int], SyntheticClip]
+    source: Source
 
     def key(self, index: int) -> Key:
         """The name of a clip."""
@@ -36,6 +32,6 @@ class Series:
     def record(self, index: int) -> bytes:
         """A clip, encoded; raises GenerationError where it cannot be made."""
         try:
-            return encoding.encode(self.render(index))
+            return encoding.encode(self.source[index].read(slice(None)))
         except Exception as error:
             raise GenerationError(f"{self.key(index)}: {error!r}") from error
