@@ -9,6 +9,9 @@ from scipy import ndimage
 from thfm_jax.data.synthetic import scene
 from thfm_jax.data.synthetic.jit import kernel
 
+# Sums of samples' shares reach 1 only to within rounding.
+COVERED = 0.9999
+
 
 class Painter:
     """Paints a scene's backdrop, frame by frame.
@@ -27,16 +30,17 @@ class Painter:
             image if sigma < 0.3 else ndimage.gaussian_filter(image, (sigma, sigma, 0), mode=modes)
         )
         self._image = np.ascontiguousarray(blurred)
-        self._last: tuple[np.ndarray, np.ndarray] | None = None
 
-    def paint(self, frame: int) -> Float[np.ndarray, "H W 3"]:
-        """Linear RGB float32 in the middle of the shutter's time."""
-        matrix = self._matrix(frame)
-        if self._last is None or not np.array_equal(matrix, self._last[0]):
-            out = np.empty((*self._camera.size, 3), np.float32)
-            (_paint_panorama if self._backdrop.panorama else _paint_flat)(self._image, matrix, out)
-            self._last = (matrix, out)
-        return self._last[1]
+    def behind(self, frame: int, covered: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "H W 3"]:
+        """Linear RGB float32 that shines past what covers these shares of the pixels.
+
+        As it is in the middle of the shutter's time.
+        """
+        height, width = self._camera.size
+        seen = np.zeros((height, width, 3), np.float32)
+        paint = _paint_panorama if self._backdrop.panorama else _paint_flat
+        paint(self._image, self._matrix(frame), covered, seen)
+        return seen * (1 - covered)[..., None]
 
     def _matrix(self, frame: int) -> np.ndarray:
         """[3, 3] from homogeneous pixels to world directions, or to positions in the flat image."""
@@ -65,30 +69,37 @@ def _texels_per_pixel(backdrop: scene.Backdrop, camera: scene.Camera) -> float:
 
 
 @kernel
-def _paint_panorama(image, matrix, out):
+def _paint_panorama(image, matrix, covered, out):
     height, width = image.shape[:2]
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
+            if covered[row, column] >= COVERED:
+                continue
             p, q = column + 0.5, row + 0.5
             x = matrix[0, 0] * p + matrix[0, 1] * q + matrix[0, 2]
             y = matrix[1, 0] * p + matrix[1, 1] * q + matrix[1, 2]
             z = matrix[2, 0] * p + matrix[2, 1] * q + matrix[2, 2]
             u = (0.5 + math.atan2(x, -z) / (2 * math.pi)) * width
             v = (0.5 - math.atan2(y, math.sqrt(x * x + z * z)) / math.pi) * height
-            _spline(image, u, v, True, out[row, column])
+            out[row, column, 0], out[row, column, 1], out[row, column, 2] = _spline(
+                image, u, v, True
+            )
 
 
 @kernel
-def _paint_flat(image, matrix, out):
+def _paint_flat(image, matrix, covered, out):
     for row in range(out.shape[0]):
         for column in range(out.shape[1]):
+            if covered[row, column] >= COVERED:
+                continue
             u = matrix[0, 0] * (column + 0.5) + matrix[0, 2]
             v = matrix[1, 1] * (row + 0.5) + matrix[1, 2]
-            _spline(image, u, v, False, out[row, column])
+            red, green, blue = _spline(image, u, v, False)
+            out[row, column, 0], out[row, column, 1], out[row, column, 2] = red, green, blue
 
 
 @kernel
-def _spline(image, u, v, wrap, out):
+def _spline(image, u, v, wrap):
     """Cubic B-spline through 4 x 4 texels: slightly soft, with no trace of the texels' grid."""
     height, width = image.shape[:2]
     column, row = math.floor(u - 0.5), math.floor(v - 0.5)
@@ -98,12 +109,16 @@ def _spline(image, u, v, wrap, out):
         r = min(max(row + j - 1, 0), height - 1)
         for i in range(4):
             c = column + i - 1
-            c = c % width if wrap else min(max(c, 0), width - 1)
+            if wrap:
+                # At most once around: u is within the image.
+                c = c + width if c < 0 else c - width if c >= width else c
+            else:
+                c = min(max(c, 0), width - 1)
             weight = np.float32(xs[i] * ys[j])
             red += image[r, c, 0] * weight
             green += image[r, c, 1] * weight
             blue += image[r, c, 2] * weight
-    out[0], out[1], out[2] = red, green, blue
+    return red, green, blue
 
 
 @kernel

@@ -36,6 +36,16 @@ class Fragments(NamedTuple):
     first: np.ndarray
 
 
+@kernel
+def place(fragments, n, width, side):
+    """(x, y) in pixels of a fragment of an image `width` wide, `side` x `side` samples a pixel."""
+    pixel, sample = fragments.pixel[n], fragments.sample[n]
+    # Divisions of integers are slow, and these are exact.
+    row, up = int((pixel + 0.5) * (1.0 / width)), int((sample + 0.5) * (1.0 / side))
+    x, y = pixel - row * width, sample - up * side
+    return x + (y + 0.5) * (1.0 / side), row + (up + 0.5) * (1.0 / side)
+
+
 def gather(
     near: Float[np.ndarray, "rows columns"],
     ids: Int[np.ndarray, "rows columns"],
@@ -71,22 +81,26 @@ def _gather(near, ids, owner, side, pixel, sample, triangle, weight, mesh):
     count = 0
     for row in range(rows):
         for column in range(columns):
-            same = True
-            for s in range(total):
-                seen[s] = ids[row * side + s // side, column * side + s % side]
-                same = same and seen[s] == seen[0]
-            if same:
-                if seen[0] >= 0:
+            top, left = row * side, column * side
+            one = ids[top, left]
+            different = 0
+            for i in range(side):
+                for j in range(side):
+                    different += ids[top + i, left + j] != one
+            if different == 0:
+                if one >= 0:
                     pixel[count] = row * columns + column
                     sample[count] = total // 2
-                    triangle[count] = seen[0]
+                    triangle[count] = one
                     weight[count] = 1.0
-                    mesh[count] = owner[seen[0]]
+                    mesh[count] = owner[one]
                     count += 1
                 continue
             for s in range(total):
+                i, j = top + s // side, left + s % side
+                seen[s] = ids[i, j]
                 free[s] = seen[s] >= 0
-                depth[s] = near[row * side + s // side, column * side + s % side]
+                depth[s] = near[i, j]
             for s in range(total):
                 if not free[s]:
                     continue

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from thfm_jax.data.synthetic.drawables import Drawable, Posed
 from thfm_jax.data.synthetic.fragments import Fragments
-from thfm_jax.data.synthetic.jit import kernel
-from thfm_jax.data.synthetic.raster import barycentrics, is_behind
+from thfm_jax.data.synthetic.jit import kernel, row3
+from thfm_jax.data.synthetic.raster import barycentrics, homogeneous, is_behind
 
 
 class Maps(NamedTuple):
@@ -92,8 +92,9 @@ def _fill(maps, fragments, span, mesh, template, part, kind, rotation, eye, soft
     for n in range(span[0], span[1]):
         row, column = fragments.pixel[n] // width, fragments.pixel[n] % width
         f = fragments.triangle[n] - first_id
-        i, j, k = mesh.triangles[f, 0], mesh.triangles[f, 1], mesh.triangles[f, 2]
-        p, q, r = mesh.corners[0, i], mesh.corners[0, j], mesh.corners[0, k]
+        i, j, k = row3(mesh.triangles, f)
+        p = homogeneous(mesh.corners, 0, i)
+        q, r = homogeneous(mesh.corners, 0, j), homogeneous(mesh.corners, 0, k)
         w0, w1, w2 = barycentrics(p, q, r, column + 0.5, row + 0.5)
         depth = w0 * p[2] + w1 * q[2] + w2 * r[2]
         maps.mesh[row, column] = index
@@ -120,14 +121,14 @@ def _fill(maps, fragments, span, mesh, template, part, kind, rotation, eye, soft
                 )
         side = -1.0 if is_behind(p, q, r) else 1.0
         w0, w1, w2 = w0 * side, w1 * side, w2 * side
-        normals, at = mesh.normals, maps.positions[row, column]
+        normals, at = mesh.normals, maps.positions
         x, y, z = _facing(
             (
                 w0 * normals[i, 0] + w1 * normals[j, 0] + w2 * normals[k, 0],
                 w0 * normals[i, 1] + w1 * normals[j, 1] + w2 * normals[k, 1],
                 w0 * normals[i, 2] + w1 * normals[j, 2] + w2 * normals[k, 2],
             ),
-            (eye[0] - at[0], eye[1] - at[1], eye[2] - at[2]),
+            (eye[0] - at[row, column, 0], eye[1] - at[row, column, 1], eye[2] - at[row, column, 2]),
         )
         for c, sign in ((0, 1.0), (1, -1.0), (2, -1.0)):
             turned = rotation[c, 0] * x + rotation[c, 1] * y + rotation[c, 2] * z

@@ -8,3 +8,13 @@ fused: the same bytes on every run.
 from numba import njit
 
 kernel = njit(cache=True, error_model="numpy")
+
+
+@kernel
+def row3(array, i):
+    """The three numbers of a row, as a tuple.
+
+    Kernels take rows like this, not as `array[i]`: counting references to such a view would cost
+    more than the arithmetic on it.
+    """
+    return array[i, 0], array[i, 1], array[i, 2]

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from jaxtyping import Float
 
-from thfm_jax.data.synthetic.jit import kernel
+from thfm_jax.data.synthetic.jit import kernel, row3
 
 # Most points looked up along the longer side of a pixel's footprint.
 MAX_PROBES = 4
@@ -72,69 +72,87 @@ def bilinear(texture, u, v):
 def footprint(ux, vx, uy, vy):
     """How to look up a pixel whose step in x moves (ux, vx) texels and in y (uy, vy).
 
-    Returns the level of the pyramid (0 to its top, with a fraction), the number of probes, and the
-    (u, v) that they spread over.
+    Returns the level of the pyramid, how far from it to the next one (0 to 1), the number of
+    probes, and the (u, v) that they spread over.
     """
     along_x, along_y = ux * ux + vx * vx, uy * uy + vy * vy
     u, v, major, minor = ux, vx, along_x, along_y
     if along_y > along_x:
         u, v, major, minor = uy, vy, along_y, along_x
-    minor = max(minor, major / (MAX_PROBES * MAX_PROBES))
     if major <= 1.0:
-        return np.float32(0.0), 1, u, v
-    probes = math.ceil(math.sqrt(major / max(minor, 1.0)))
-    return np.float32(0.5 * math.log2(max(minor, 1.0))), min(probes, MAX_PROBES), u, v
+        return 0, np.float32(0.0), 1, u, v
+    minor = max(minor, major / (MAX_PROBES * MAX_PROBES), 1.0)
+    probes = min(math.ceil(math.sqrt(major / minor)), MAX_PROBES)
+    level = 0
+    while minor > 4.0 and level < 16:
+        minor *= 0.25
+        level += 1
+    return level, np.float32(min((minor - 1.0) / 3.0, 1.0)), probes, u, v
 
 
 @kernel
 def _level(size, level):
     """(first texel, side) of a level of a pyramid; the last for levels beyond it."""
-    start = 0
-    while level > 0 and size > 1:
-        start += size * size
-        size //= 2
-        level -= 1
-    return start, size
+    side = max(size >> level, 1)
+    return 4 * (size * size - side * side) // 3, side
 
 
 @kernel
-def colour(pyramid, size, u, v, level, probes, du, dv):
+def colour(pyramid, size, u, v, level, share, probes, du, dv):
     """RGB float32 of a pyramid [N, 3], averaged over `probes` points along (du, dv)."""
     if size == 1:
         return pyramid[0, 0], pyramid[0, 1], pyramid[0, 2]
+    red, green, blue = _averaged(pyramid, size, u, v, level, probes, du, dv)
+    if share > 0.0:
+        r, g, b = _averaged(pyramid, size, u, v, level + 1, probes, du, dv)
+        red, green, blue = (
+            red + share * (r - red),
+            green + share * (g - green),
+            blue + share * (b - blue),
+        )
+    return red, green, blue
+
+
+@kernel
+def _averaged(pyramid, size, u, v, level, probes, du, dv):
     red, green, blue = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-    whole = math.floor(level)
-    for upper in range(2 if level > whole else 1):
-        start, side = _level(size, whole + upper)
-        weight = np.float32(level - whole if upper else 1.0 - (level - whole)) / np.float32(probes)
-        scale = side / size
-        for probe in range(probes):
-            at = (probe + 0.5) / probes - 0.5
-            (a, b, c, d), x, y = taps((u + at * du) * scale, (v + at * dv) * scale, side)
-            wb, wc, wd = x * (1 - y), (1 - x) * y, x * y
-            wa = 1 - wb - wc - wd
-            a, b, c, d = start + a, start + b, start + c, start + d
-            wa, wb, wc, wd = wa * weight, wb * weight, wc * weight, wd * weight
-            red += pyramid[a, 0] * wa + pyramid[b, 0] * wb + pyramid[c, 0] * wc + pyramid[d, 0] * wd
-            green += (
-                pyramid[a, 1] * wa + pyramid[b, 1] * wb + pyramid[c, 1] * wc + pyramid[d, 1] * wd
-            )
-            blue += (
-                pyramid[a, 2] * wa + pyramid[b, 2] * wb + pyramid[c, 2] * wc + pyramid[d, 2] * wd
-            )
+    start, side = _level(size, level)
+    scale = side / size
+    step = 1.0 / probes
+    whole = np.float32(step)
+    for probe in range(probes):
+        at = (probe + 0.5) * step - 0.5
+        (a, b, c, d), x, y = taps((u + at * du) * scale, (v + at * dv) * scale, side)
+        a, b, c, d = start + a, start + b, start + c, start + d
+        wd = x * y * whole
+        wb, wc = x * whole - wd, y * whole - wd
+        wa = whole - wb - wc - wd
+        p, q, r, s = row3(pyramid, a), row3(pyramid, b), row3(pyramid, c), row3(pyramid, d)
+        red += p[0] * wa + q[0] * wb + r[0] * wc + s[0] * wd
+        green += p[1] * wa + q[1] * wb + r[1] * wc + s[1] * wd
+        blue += p[2] * wa + q[2] * wb + r[2] * wc + s[2] * wd
     return red, green, blue
 
 
 @kernel
 def slope(pyramid, size, u, v, level):
-    """d/du and d/dv per texel of the full size of a height pyramid [N, 1], smoothly interpolated.
+    """d/du and d/dv per texel of the full size of a height pyramid [N, 1].
 
-    Central differences of its bilinear values half a texel of the nearest level away.
+    Of the quadratic B-spline through 3 x 3 texels: it changes without jumps.
     """
-    start, side = _level(size, math.floor(level + 0.5))
+    start, side = _level(size, level)
     scale = side / size
     u, v = u * scale, v * scale
-    plane = pyramid[start : start + side * side].reshape(side, side)
-    along_u = bilinear(plane, u + 0.5, v) - bilinear(plane, u - 0.5, v)
-    along_v = bilinear(plane, u, v + 0.5) - bilinear(plane, u, v - 0.5)
+    column, row = math.floor(u), math.floor(v)
+    x, y = u - column - 0.5, v - row - 0.5
+    columns = (0.5 * (0.5 - x) * (0.5 - x), 0.75 - x * x, 0.5 * (0.5 + x) * (0.5 + x))
+    rows = (0.5 * (0.5 - y) * (0.5 - y), 0.75 - y * y, 0.5 * (0.5 + y) * (0.5 + y))
+    along_x, along_y = (x - 0.5, -2.0 * x, x + 0.5), (y - 0.5, -2.0 * y, y + 0.5)
+    along_u, along_v = 0.0, 0.0
+    for j in range(3):
+        line = start + ((row + j - 1) & (side - 1)) * side
+        for i in range(3):
+            value = pyramid[line + ((column + i - 1) & (side - 1)), 0]
+            along_u += value * along_x[i] * rows[j]
+            along_v += value * columns[i] * along_y[j]
     return along_u * scale, along_v * scale

@@ -7,9 +7,9 @@ import numpy as np
 
 from thfm_jax.data.synthetic import mipmaps
 from thfm_jax.data.synthetic.drawables import Drawable, Posed
-from thfm_jax.data.synthetic.fragments import Fragments
-from thfm_jax.data.synthetic.jit import kernel
-from thfm_jax.data.synthetic.raster import cross, is_behind
+from thfm_jax.data.synthetic.fragments import Fragments, place
+from thfm_jax.data.synthetic.jit import kernel, row3
+from thfm_jax.data.synthetic.raster import cross, homogeneous, is_behind
 
 
 class Points(NamedTuple):
@@ -60,14 +60,15 @@ def look_up(
 def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, points):
     width, side = grid
     size, relief_size = sizes
+    # Levels by which the relief is finer than the colour.
+    finer = round(math.log2(relief_size / size)) if relief_size > 0 else 0
     for n in range(span[0], span[1]):
-        sample = fragments.sample[n]
-        x = fragments.pixel[n] % width + (sample % side + 0.5) / side
-        y = fragments.pixel[n] // width + (sample // side + 0.5) / side
+        x, y = place(fragments, n, width, side)
         f = fragments.triangle[n] - first_id
-        i, j, k = mesh.triangles[f, 0], mesh.triangles[f, 1], mesh.triangles[f, 2]
-        corners = mesh.corners[sample if len(mesh.corners) > 1 else 0]
-        p, q, r = corners[i], corners[j], corners[k]
+        i, j, k = row3(mesh.triangles, f)
+        at = fragments.sample[n] if len(mesh.corners) > 1 else 0
+        p = homogeneous(mesh.corners, at, i)
+        q, r = homogeneous(mesh.corners, at, j), homogeneous(mesh.corners, at, k)
         weights, dx, dy = _weights(p, q, r, x, y)
         w0, w1, w2 = weights
         for c in range(3):
@@ -78,11 +79,11 @@ def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, point
         us = (uv[i, 0] * repeat[0], uv[j, 0] * repeat[0], uv[k, 0] * repeat[0])
         vs = (uv[i, 1] * repeat[1], uv[j, 1] * repeat[1], uv[k, 1] * repeat[1])
         u, v = _mix(weights, us), _mix(weights, vs)
-        level, probes, du, dv = mipmaps.footprint(
+        level, share, probes, du, dv = mipmaps.footprint(
             _mix(dx, us) * size, _mix(dx, vs) * size, _mix(dy, us) * size, _mix(dy, vs) * size
         )
         red, green, blue = mipmaps.colour(
-            mesh.albedo, size, u * size, v * size, level, probes, du, dv
+            mesh.albedo, size, u * size, v * size, level, share, probes, du, dv
         )
         tint = mesh.tint
         points.albedo[n, 0] = red * (w0 * tint[i, 0] + w1 * tint[j, 0] + w2 * tint[k, 0])
@@ -94,15 +95,11 @@ def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, point
         ny = w0 * normals[i, 1] + w1 * normals[j, 1] + w2 * normals[k, 1]
         nz = w0 * normals[i, 2] + w1 * normals[j, 2] + w2 * normals[k, 2]
         if relief_size > 0 or strand:
-            gu, gv = _uv_gradients(mesh.world[i], mesh.world[j], mesh.world[k], us, vs)
+            gu, gv = _uv_gradients(mesh.world, (i, j, k), us, vs)
             if relief_size > 0:
-                finer = relief_size / size
+                nearest = max(level + finer + (1 if share > 0.5 else 0), 0)
                 hu, hv = mipmaps.slope(
-                    mesh.height,
-                    relief_size,
-                    u * relief_size,
-                    v * relief_size,
-                    max(level + math.log2(finer), 0.0),
+                    mesh.height, relief_size, u * relief_size, v * relief_size, nearest
                 )
                 hu, hv = hu * relief_size, hv * relief_size
                 nx -= hu * gu[0] + hv * gv[0]
@@ -146,10 +143,12 @@ def _mix(weights, values):
 
 
 @kernel
-def _uv_gradients(p, q, r, us, vs):
+def _uv_gradients(world, ids, us, vs):
     """Gradients in the world of u and v over a triangle, each (x, y, z); 0 where it has no area."""
-    a = (q[0] - p[0], q[1] - p[1], q[2] - p[2])
-    b = (r[0] - p[0], r[1] - p[1], r[2] - p[2])
+    i, j, k = ids
+    x, y, z = world[i, 0], world[i, 1], world[i, 2]
+    a = (world[j, 0] - x, world[j, 1] - y, world[j, 2] - z)
+    b = (world[k, 0] - x, world[k, 1] - y, world[k, 2] - z)
     n = cross(a, b)
     area = n[0] * n[0] + n[1] * n[1] + n[2] * n[2]
     scale = 1.0 / area if area > 1e-30 else 0.0

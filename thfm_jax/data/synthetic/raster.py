@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from thfm_jax.data.synthetic import mipmaps
-from thfm_jax.data.synthetic.jit import kernel
+from thfm_jax.data.synthetic.jit import kernel, row3
 
 NEAR_M = 0.02
 
@@ -43,6 +43,17 @@ def project(points, matrix, corners):
 def cross(p, q):
     """Line through two homogeneous image points: e(x, y) = a x + b y + c."""
     return p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]
+
+
+@kernel
+def homogeneous(corners, time, i):
+    """(x z, y z, z) of a vertex in `corners` [K, V, 5]."""
+    return corners[time, i, 0], corners[time, i, 1], corners[time, i, 2]
+
+
+@kernel
+def _corner(corners, i):
+    return corners[i, 0], corners[i, 1], corners[i, 2], corners[i, 3], corners[i, 4]
 
 
 @kernel
@@ -105,16 +116,17 @@ def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, rep
     """
     rows, columns = near.shape
     x0, y0, step = grid
+    density = 1.0 / step
     masked = len(opacity) > 0
     for f in range(len(triangles)):
-        i, j, k = triangles[f, 0], triangles[f, 1], triangles[f, 2]
-        p, q, r = corners[i], corners[j], corners[k]
+        i, j, k = row3(triangles, f)
+        p, q, r = _corner(corners, i), _corner(corners, j), _corner(corners, k)
         left, right, top, bottom = _bounds(p, q, r)
         # Huge or empty bounds would overflow an integer.
-        first = math.ceil(max((left - x0) / step, 0.0))
-        last = math.floor(min((right - x0) / step, columns - 1.0))
-        first_row = math.ceil(max((top - y0) / step, 0.0))
-        last_row = math.floor(min((bottom - y0) / step, rows - 1.0))
+        first = math.ceil(max((left - x0) * density, 0.0))
+        last = math.floor(min((right - x0) * density, columns - 1.0))
+        first_row = math.ceil(max((top - y0) * density, 0.0))
+        last_row = math.floor(min((bottom - y0) * density, rows - 1.0))
         if first > last or first_row > last_row:
             continue
         a0, b0, c0 = cross(q, r)
@@ -138,18 +150,28 @@ def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, rep
                 start, end = _narrow(start, end, a0, k0, x0, step)
                 start, end = _narrow(start, end, a1, k1, x0, step)
                 start, end = _narrow(start, end, a2, k2, x0, step)
+            # A row of a triangle has no gaps: what lies between two samples in it is in it.
+            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + start * step):
+                start += 1
+            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + end * step):
+                end -= 1
+            slope, level = (a0 + a1 + a2) * scale, (k0 + k1 + k2) * scale
             for column in range(start, end + 1):
                 x = x0 + column * step
-                e0, e1, e2 = a0 * x + k0, a1 * x + k1, a2 * x + k2
-                if e0 < 0.0 or e1 < 0.0 or e2 < 0.0:
-                    continue
-                nearness = np.float32((e0 + e1 + e2) * scale)
+                nearness = np.float32(slope * x + level)
                 if nearness <= near[row, column] or nearness > 1.0 / NEAR_M:
                     continue
-                if masked and _is_hole(e0, e1, e2, corner_uv, corner_cutoff, opacity, repeat):
+                if masked and _is_hole(
+                    a0 * x + k0, a1 * x + k1, a2 * x + k2, corner_uv, corner_cutoff, opacity, repeat
+                ):
                     continue
                 near[row, column] = nearness
                 ids[row, column] = first_id + f
+
+
+@kernel
+def _is_outside(a0, k0, a1, k1, a2, k2, x):
+    return a0 * x + k0 < 0.0 or a1 * x + k1 < 0.0 or a2 * x + k2 < 0.0
 
 
 @kernel

@@ -10,7 +10,16 @@ import dataclasses
 import numpy as np
 from jaxtyping import Float, Int
 
-from thfm_jax.data.synthetic import backdrop, drawables, fragments, groundtruth, points, raster
+from thfm_jax.data.synthetic import (
+    backdrop,
+    drawables,
+    fragments,
+    groundtruth,
+    occlusion,
+    points,
+    raster,
+    shadows,
+)
 from thfm_jax.data.synthetic import scene as scenes
 from thfm_jax.data.synthetic.clip import Labels
 from thfm_jax.data.synthetic.drawables import Drawable, Posed
@@ -83,6 +92,7 @@ class _Renderer:
         counts = [len(d.mesh.triangles) for d in self.drawables]
         self.owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         self.painter = backdrop.Painter(scene.backdrop, scene.camera)
+        self.shades = shadows.Shades(scene.lighting.suns, self.drawables)
 
     def draw(
         self, frame: int
@@ -93,45 +103,38 @@ class _Renderer:
             d.posed(self.scene.camera, frame, times if self._moves(d) else [0.0])
             for d in self.drawables
         ]
-        seen = self._see(posed)
-        colour, alpha, soft = self._shade(frame, posed, seen)
-        return colour, alpha, self._label(frame, posed, soft)
+        colour, alpha, soft = self._picture(frame, posed)
+        return colour, alpha, self._labels(frame, posed, soft)
 
     def _moves(self, drawable: Drawable) -> bool:
         return drawable.moves or len(self.scene.camera.rotation) > 1
 
-    def _see(self, posed: list[Posed]) -> fragments.Fragments:
-        """Fragments of the picture."""
+    def _picture(self, frame: int, posed: list[Posed]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(colour [H, W, 3], alpha [H, W], share of strands of hair [H, W])."""
         side, (height, width) = self.side, self.size
         near = np.zeros((height * side, width * side), np.float32)
         ids = np.full(near.shape, -1, np.int32)
         _draw_all(self.drawables, posed, "label", near, ids, side)
-        return fragments.gather(near, ids, self.owner, len(self.drawables), side)
+        seen = fragments.gather(near, ids, self.owner, len(self.drawables), side)
+        surface = points.look_up(seen, self.drawables, posed, width, side)
 
-    def _shade(
-        self, frame: int, posed: list[Posed], seen: fragments.Fragments
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(colour [H, W, 3], alpha [H, W], share of soft hair [H, W])."""
-        scene, (height, width) = self.scene, self.size
-        surface = points.look_up(seen, self.drawables, posed, width, self.side)
-        count = len(seen.pixel)
-        lit = np.ones((len(scene.lighting.suns), count), np.float32)
-        openness = np.ones(count, np.float32)
-        eye = scene.camera.positions[frame]
+        lighting, camera = self.scene.lighting, self.scene.camera
+        lit = self.shades.lit(seen, surface, posed)
+        opened = occlusion.openness(near, camera.intrinsics[frame], lighting.occlusion, seen, side)
         materials = [d.mesh.material for d in self.drawables]
-        colours = reflect(seen, surface, materials, scene.lighting, eye, lit, openness)
+        eye = camera.positions[frame]
+        colours = reflect(seen, surface, materials, lighting, eye, lit, opened)
+
         people = np.array([d.mesh.instance > 0 for d in self.drawables], bool)
         strands = np.array([d.mesh.passes == "seen" for d in self.drawables], bool)
         image = np.zeros((height * width, 3), np.float32)
         shares = np.zeros((3, height * width), np.float32)
         fragments.add_up(seen, colours, people, strands, image, shares)
         covered, alpha, soft = shares.reshape(3, height, width)
-        image = image.reshape(height, width, 3) + (1 - covered)[..., None] * self.painter.paint(
-            frame
-        )
+        image = image.reshape(height, width, 3) + self.painter.behind(frame, covered)
         return image, alpha, soft
 
-    def _label(self, frame: int, posed: list[Posed], soft: np.ndarray) -> groundtruth.Maps:
+    def _labels(self, frame: int, posed: list[Posed], soft: np.ndarray) -> groundtruth.Maps:
         height, width = self.size
         camera = self.scene.camera
         posed = [

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from thfm_jax.data.synthetic import scene
 from thfm_jax.data.synthetic.fragments import Fragments
-from thfm_jax.data.synthetic.jit import kernel
+from thfm_jax.data.synthetic.jit import kernel, row3
 from thfm_jax.data.synthetic.points import Points
 
 # Real spherical harmonics: factors of 1, y, z, x, xy, yz, 3zz - 1, xz, xx - yy.
@@ -82,8 +82,9 @@ def _reflect(first, points, materials, ambient, suns, eye, lit, openness, colour
         specular, roughness, wrap, sheen, strand = materials[m]
         metal = min(max((specular - np.float32(0.2)) / np.float32(0.6), np.float32(0.0)), one)
         for n in range(first[m], first[m + 1]):
-            normal, albedo, tangent = points.normal[n], points.albedo[n], points.tangent[n]
-            view = _towards(points.position[n], eye)
+            normal, tangent = row3(points.normal, n), row3(points.tangent, n)
+            albedo = row3(points.albedo, n)
+            view = _towards(row3(points.position, n), eye)
             facing = max(_dot(normal, view), np.float32(0.02))
             open_share = openness[n]
             brightest = max(albedo[0], albedo[1], albedo[2], np.float32(1e-4))

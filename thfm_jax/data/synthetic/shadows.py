@@ -1,0 +1,286 @@
+"""Soft shadows of distant suns, from maps of what a sun sees first.
+
+What stands still has one map for the clip, what moves one for each frame. The blur of a shadow
+grows with the distance of what casts it (Fernando, "Percentage-closer soft shadows", 2005).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from thfm_jax.data.synthetic import scene
+from thfm_jax.data.synthetic.drawables import Drawable, Posed
+from thfm_jax.data.synthetic.fragments import Fragments
+from thfm_jax.data.synthetic.jit import kernel, row3
+from thfm_jax.data.synthetic.points import Points
+
+# Points this far beneath the surface of hair still get half of the light.
+HAIR_M = 0.015
+# A point is in shadow of what is this much nearer to the sun than its own plane.
+BIAS_M = 0.004
+# Things farther towards the sun than this do not soften their shadow any more.
+FAR_M = 1.5
+TAPS = 12
+STILL_TEXELS, MOVING_TEXELS = 1024, 512
+# Things that stand still cast shadows from up to this far around people.
+REACH_M = 6.0
+
+Solid = tuple[np.ndarray, ...]  # world [V, 3] float32, triangles [F, 3] int32
+
+
+class Map(NamedTuple):
+    """What a sun sees first.
+
+    Attributes:
+      axes: [3, 3] float32, rows right, up, towards the light.
+      corner: (right, up) of the first texel's corner, metres.
+      texel: its side in metres.
+      height: [S, S] float32 metres towards the light, rows along up; -inf where there is nothing.
+    """
+
+    axes: np.ndarray
+    corner: tuple[float, float]
+    texel: float
+    height: np.ndarray
+
+
+class Shades:
+    """The shadows of a clip's suns."""
+
+    def __init__(self, suns: Sequence[scene.Sun], drawables: Sequence[Drawable]):
+        self._suns = [(sun, axes_of(sun.direction)) for sun in suns]
+        self._strands = np.array([d.mesh.material.strand for d in drawables], bool)
+        casts = [d.mesh.shades and d.mesh.passes != "seen" for d in drawables]
+        acts = [d.moves or d.mesh.instance > 0 for d in drawables]
+        self._actors = [i for i in range(len(drawables)) if casts[i] and acts[i]]
+        still = [
+            (d.mesh.vertices[0], d.mesh.triangles)
+            for d, cast, act in zip(drawables, casts, acts, strict=True)
+            if cast and not act
+        ]
+        tracks = [(drawables[i].mesh.vertices.reshape(-1, 3)[::16],) for i in self._actors]
+        self._still = [
+            draw(axes, still, _overlap(bounds(axes, still), bounds(axes, tracks)), STILL_TEXELS)
+            for _, axes in self._suns
+            if still
+        ]
+
+    def lit(
+        self, fragments: Fragments, points: Points, posed: Sequence[Posed]
+    ) -> Float[np.ndarray, "S N"]:
+        """Share of each sun's light that arrives at each point of a frame, float32."""
+        arriving = np.ones((len(self._suns), len(fragments.pixel)), np.float32)
+        solids = [(posed[i].world, posed[i].triangles) for i in self._actors]
+        for index, (sun, axes) in enumerate(self._suns):
+            if not sun.shadow:
+                continue
+            maps = self._still[index : index + 1]
+            if solids:
+                maps = [*maps, draw(axes, solids, bounds(axes, solids), MOVING_TEXELS)]
+            softness = math.tan(math.radians(sun.softness_deg))
+            for shadow_map in maps:
+                _lit(fragments, points, self._strands, softness, shadow_map, _DISC, arriving[index])
+        return arriving
+
+
+def _overlap(still: np.ndarray, actors: np.ndarray) -> np.ndarray:
+    """Bounds of what stands still and is within reach of the actors, if there are any."""
+    if not np.isfinite(actors).all():
+        return still
+    low = np.clip(still[0], actors[0] - REACH_M, actors[1] + REACH_M)
+    high = np.clip(still[1], actors[0] - REACH_M, actors[1] + REACH_M)
+    return np.stack([low, high])
+
+
+def axes_of(direction: Float[np.ndarray, "3"]) -> Float[np.ndarray, "3 3"]:
+    """Orthonormal rows right, up, and `direction`, float32."""
+    side = np.array([0.0, 1.0, 0.0] if abs(direction[1]) < 0.9 else [1.0, 0.0, 0.0])
+    right = np.cross(side, direction)
+    right /= np.linalg.norm(right)
+    return np.array([right, np.cross(direction, right), direction], np.float32)
+
+
+def bounds(axes: Float[np.ndarray, "3 3"], solids: Sequence[Solid]) -> Float[np.ndarray, "2 2"]:
+    """((least right, least up), (greatest right, greatest up)) in metres; NaN without vertices."""
+    least, greatest = np.full(2, np.inf), np.full(2, -np.inf)
+    for points, *_ in solids:
+        if len(points):
+            across = np.stack([_along(points, axis) for axis in axes[:2]])
+            least = np.minimum(least, across.min(axis=1))
+            greatest = np.maximum(greatest, across.max(axis=1))
+    return np.stack([least, greatest])
+
+
+def draw(
+    axes: Float[np.ndarray, "3 3"],
+    solids: Sequence[Solid],
+    within: Float[np.ndarray, "2 2"],
+    texels: int,
+) -> Map:
+    """Map of `texels` squared of the solids inside `within`: see `bounds`.
+
+    The side of a texel is a power of the eighth root of 2 and its corner a multiple of that: from
+    frame to frame, shadows do not crawl.
+    """
+    extent = max(float((within[1] - within[0]).max()), 0.01)
+    texel = 2 ** (math.ceil(8 * math.log2(extent / (texels - 2))) / 8)
+    middle = np.floor(within.mean(axis=0) / texel) - texels // 2
+    corner = (float(middle[0] * texel), float(middle[1] * texel))
+    height = np.full((texels, texels), -np.inf, np.float32)
+    for points, triangles in solids:
+        _draw(points, triangles, axes, corner, texel, height)
+    return Map(axes, corner, texel, height)
+
+
+def _along(points: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    # Sums of products in a fixed order, which a matrix product would not promise.
+    return points[:, 0] * axis[0] + points[:, 1] * axis[1] + points[:, 2] * axis[2]
+
+
+def _disc(count: int) -> Float[np.ndarray, "N 2"]:
+    """Points that fill the unit disc evenly, float32 (Vogel's sunflower)."""
+    index = np.arange(count)
+    angle, radius = index * math.pi * (3 - math.sqrt(5)), np.sqrt((index + 0.5) / count)
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32)
+
+
+_DISC = _disc(TAPS)
+
+
+@kernel
+def _draw(points, triangles, axes, corner, texel, height):
+    rows, columns = height.shape
+    placed = np.empty((len(points), 3), np.float32)
+    scale = np.float32(1.0 / texel)
+    left, low = np.float32(corner[0]), np.float32(corner[1])
+    for i in range(len(points)):
+        p, q, r = points[i, 0], points[i, 1], points[i, 2]
+        placed[i, 0] = (axes[0, 0] * p + axes[0, 1] * q + axes[0, 2] * r - left) * scale
+        placed[i, 1] = (axes[1, 0] * p + axes[1, 1] * q + axes[1, 2] * r - low) * scale
+        placed[i, 2] = axes[2, 0] * p + axes[2, 1] * q + axes[2, 2] * r
+    half = np.float32(0.5)
+    for f in range(len(triangles)):
+        i, j, k = row3(triangles, f)
+        p, q, r = row3(placed, i), row3(placed, j), row3(placed, k)
+        first = math.ceil(max(min(p[0], q[0], r[0]) - half, np.float32(0.0)))
+        last = math.floor(min(max(p[0], q[0], r[0]) - half, np.float32(columns - 1)))
+        first_row = math.ceil(max(min(p[1], q[1], r[1]) - half, np.float32(0.0)))
+        last_row = math.floor(min(max(p[1], q[1], r[1]) - half, np.float32(rows - 1)))
+        if first > last or first_row > last_row:
+            continue
+        ax, ay, bx, by = q[0] - p[0], q[1] - p[1], r[0] - p[0], r[1] - p[1]
+        area = ax * by - ay * bx
+        if area == 0.0:
+            continue
+        area = np.float32(1.0) / area
+        for row in range(first_row, last_row + 1):
+            y = np.float32(row) + half - p[1]
+            for column in range(first, last + 1):
+                x = np.float32(column) + half - p[0]
+                b = (x * by - y * bx) * area
+                c = (y * ax - x * ay) * area
+                if b >= 0.0 and c >= 0.0 and b + c <= 1.0:
+                    at = p[2] + b * (q[2] - p[2]) + c * (r[2] - p[2])
+                    height[row, column] = max(height[row, column], at)
+
+
+@kernel
+def _lit(fragments, points, hair, softness, shadow_map, disc, arriving):
+    right, up, ahead = row3(shadow_map.axes, 0), row3(shadow_map.axes, 1), row3(shadow_map.axes, 2)
+    height = shadow_map.height
+    side = len(height)
+    scale = np.float32(1.0 / shadow_map.texel)
+    left, low = np.float32(shadow_map.corner[0]), np.float32(shadow_map.corner[1])
+    bias = np.float32(BIAS_M + 0.5 * shadow_map.texel)
+    widest = max(np.float32(softness * FAR_M) * scale, np.float32(1.5))
+    narrowest = np.float32(1.0)
+    for m in range(len(hair)):
+        for n in range(fragments.first[m], fragments.first[m + 1]):
+            normal, point = row3(points.normal, n), row3(points.position, n)
+            x = (_dot(right, point) - left) * scale
+            y = (_dot(up, point) - low) * scale
+            if x < 0.0 or y < 0.0 or x >= side or y >= side:
+                continue
+            facing = _dot(ahead, normal)
+            if facing < np.float32(-0.5):
+                continue
+            # The height of the point's plane changes by these for each texel.
+            steep = -np.float32(1.0) / max(facing, np.float32(0.25)) / scale
+            slope_x, slope_y = _dot(right, normal) * steep, _dot(up, normal) * steep
+            base = _dot(ahead, point) + bias
+            plane = (x, y, base, slope_x, slope_y)
+            turn = _turn(fragments.pixel[n], fragments.sample[n])
+            distance = _blocker(height, plane, widest, disc, turn)
+            if distance <= 0.0:
+                continue
+            radius = np.float32(softness) * min(distance, np.float32(FAR_M)) * scale
+            share = _open(height, plane, max(radius, narrowest), disc, turn, hair[m])
+            arriving[n] = min(arriving[n], share)
+
+
+@kernel
+def _dot(p, q):
+    return p[0] * q[0] + p[1] * q[1] + p[2] * q[2]
+
+
+@kernel
+def _turn(pixel, sample):
+    """(cosine, sine) of an angle that looks random over pixels."""
+    mixed = (np.uint64(pixel * 9 + sample) * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
+    angle = np.float32(mixed) * np.float32(2 * math.pi / 2**32)
+    return np.float32(math.cos(angle)), np.float32(math.sin(angle))
+
+
+@kernel
+def _above(height, plane, column, row):
+    """How far what the sun sees in a texel stands above the plane there, towards the sun."""
+    x, y, base, slope_x, slope_y = plane
+    last, half = len(height) - 1, np.float32(0.5)
+    column, row = min(max(column, 0), last), min(max(row, 0), last)
+    dx, dy = np.float32(column) + half - x, np.float32(row) + half - y
+    return height[row, column] - (base + slope_x * dx + slope_y * dy)
+
+
+@kernel
+def _blocker(height, plane, radius, disc, turn):
+    """Mean distance towards the sun of what stands before the point; 0 for nothing."""
+    total, count = np.float32(0.0), 0
+    # Every second point is enough to find out.
+    for i in range(1, len(disc), 2):
+        dx = (disc[i, 0] * turn[0] - disc[i, 1] * turn[1]) * radius
+        dy = (disc[i, 0] * turn[1] + disc[i, 1] * turn[0]) * radius
+        above = _above(height, plane, int(plane[0] + dx), int(plane[1] + dy))
+        if above > 0.0:
+            total += above
+            count += 1
+    return total / np.float32(count) if count else total
+
+
+@kernel
+def _open(height, plane, radius, disc, turn, hair):
+    """Share of the taps around a point that the sun sees."""
+    total, half = np.float32(0.0), np.float32(0.5)
+    for i in range(len(disc)):
+        x = plane[0] - half + (disc[i, 0] * turn[0] - disc[i, 1] * turn[1]) * radius
+        y = plane[1] - half + (disc[i, 0] * turn[1] + disc[i, 1] * turn[0]) * radius
+        column, row = math.floor(x), math.floor(y)
+        tx, ty = x - np.float32(column), y - np.float32(row)
+        a = _passes(_above(height, plane, column, row), hair)
+        b = _passes(_above(height, plane, column + 1, row), hair)
+        c = _passes(_above(height, plane, column, row + 1), hair)
+        d = _passes(_above(height, plane, column + 1, row + 1), hair)
+        bottom, top = a + (b - a) * tx, c + (d - c) * tx
+        total += bottom + (top - bottom) * ty
+    return total / np.float32(len(disc))
+
+
+@kernel
+def _passes(above, hair):
+    if above <= 0.0:
+        return np.float32(1.0)
+    if hair:
+        return np.float32(HAIR_M) / (np.float32(HAIR_M) + above)
+    return np.float32(0.0)
