@@ -1,0 +1,127 @@
+"""The weights and prompts that a training starts from, each array made or read at its place."""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+import jax
+import numpy as np
+from flax import nnx
+from jax.sharding import Mesh
+
+from thfm_jax import checkpoints, config
+from thfm_jax.config import ThfmConfig
+from thfm_jax.data.prompts import ByteTokenizer, Tokenizer, load_features
+from thfm_jax.models.thfm import Thfm
+from thfm_jax.models.umt5 import Umt5Encoder
+from thfm_jax.sharding import state_sharding
+from thfm_jax.training import lora
+from thfm_jax.training.recipe import Recipe
+from thfm_jax.training.wordings import Wordings, task_texts, wordings
+from thfm_jax.types import Pytree
+
+
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Where a training begins.
+
+    Attributes:
+      config: of the model.
+      params: nested dict of float32 parameters by part, on the mesh.
+      wordings: the prompts.
+      frozen: patterns of parameters that are not trained.
+      directory: the model directory that gave weights, or None.
+    """
+
+    config: ThfmConfig
+    params: Pytree
+    wordings: Wordings
+    frozen: tuple[str, ...]
+    directory: Path | None
+
+
+def start(recipe: Recipe, mesh: Mesh) -> Start:
+    """The weights, random or read, with adapters if asked for.
+
+    Raises:
+      CheckpointError: the model directory is none, is damaged, or lacks its text encoder where that
+        is to be trained and the features of a prompt where it is not.
+      ValueError: the preset is unknown.
+    """
+    directory = Path(recipe.start) if recipe.start else None
+    c = checkpoints.load_config(directory) if directory else config.preset(recipe.model)
+    parts = ("dit", "vae", "sparse") + (("text_encoder",) if recipe.train_text else ())
+    present = checkpoints.present_parts(directory) if directory else ()
+    for part in parts:
+        if directory and part not in (*present, checkpoints.SPARSE):
+            raise checkpoints.CheckpointError(f"{directory} has no {part}, which is to be trained")
+    params = _random(c, [part for part in parts if part not in present], recipe.seed, mesh)
+    for part in parts:
+        if directory and part in present:
+            params[part] = checkpoints.restore(directory, part, _abstract(c, part, mesh))
+    frozen = recipe.frozen
+    if recipe.lora:
+        key = jax.random.fold_in(jax.random.key(recipe.seed), 1)
+        make = functools.partial(lora.add, config=recipe.lora, key=key)
+        abstract = jax.eval_shape(make, params)
+        params = jax.jit(make, out_shardings=state_sharding(abstract, mesh))(params)
+        frozen = (*frozen, *lora.frozen_besides(recipe.lora))
+    prompts = _wordings(directory, c, recipe)
+    return Start(c, params, prompts, frozen, directory)
+
+
+def _build(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:
+    if part == checkpoints.TEXT_ENCODER:
+        return nnx.to_pure_dict(nnx.state(Umt5Encoder(c.text, rngs=nnx.Rngs(key))))
+    return nnx.to_pure_dict(nnx.state(getattr(Thfm(c, rngs=nnx.Rngs(key)), part)))
+
+
+def _random(c: ThfmConfig, parts: list[str], seed: int, mesh: Mesh) -> Pytree:
+    # XLA compiles this generator several times as fast as the default one.
+    key = jax.random.key(seed, impl="rbg")
+    make = lambda: {part: _build(c, part, key) for part in parts}
+    if not parts:
+        return {}
+    return jax.jit(make, out_shardings=state_sharding(jax.eval_shape(make), mesh))()
+
+
+def _abstract(c: ThfmConfig, part: str, mesh: Mesh) -> Pytree:
+    shapes = jax.eval_shape(lambda: {part: _build(c, part, jax.random.key(0))})
+    return jax.tree.map(
+        lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+        shapes,
+        state_sharding(shapes, mesh),
+    )[part]
+
+
+def tokenizer(directory: Path | None) -> Tokenizer:
+    """The model's tokenizer; bytes for a model from scratch."""
+    if directory and (directory / checkpoints.TOKENIZER).is_dir():
+        return Tokenizer.load(directory / checkpoints.TOKENIZER)
+    return ByteTokenizer()
+
+
+def _wordings(directory: Path | None, c: ThfmConfig, recipe: Recipe) -> Wordings:
+    texts = task_texts(recipe.paraphrases)
+    if recipe.train_text:
+        return wordings(texts, functools.partial(_ids, tokenizer(directory), c), c.dit.text_length)
+    known = _stored(directory)
+    missing = [text for task in texts.values() for text in task if text not in known]
+    if missing:
+        raise checkpoints.CheckpointError(
+            f"{directory or recipe.model} has no features of the prompt {missing[0]!r}: write them "
+            "with experiments.encode_prompts, or set train_text"
+        )
+    return wordings(texts, known.__getitem__, c.dit.text_length)
+
+
+def _ids(tokens: Tokenizer, c: ThfmConfig, text: str) -> np.ndarray:
+    ids, mask = tokens([text], c.dit.text_length)
+    return np.asarray(ids[0][np.asarray(mask[0])], np.int32)
+
+
+def _stored(directory: Path | None) -> dict[str, np.ndarray]:
+    path = directory / checkpoints.PROMPTS if directory else None
+    if not path or not path.exists():
+        return {}
+    return dict(load_features(path).values())
