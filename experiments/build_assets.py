@@ -54,20 +54,22 @@ def _given(part: str) -> Path | None:
 def _fetch(part: str, folder: Path) -> Path:
     """Downloads a part's file into `folder`, or stops and says what to fetch by hand."""
     source = packing.SOURCES[part]
-    wanted = f"{source.package}{'@' if part == 'hdri' else '=='}{source.version}"
     if part == "hdri":
-        command = ["npm", "pack", wanted, "--pack-destination", str(folder)]
+        wanted = f"{source.package}@{source.version}"
+        command = ["npm", "pack", wanted, "--loglevel=error", f"--pack-destination={folder}"]
     else:
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command = [*pip, "--only-binary=:all:", "--dest", str(folder), wanted]
-    print("$", " ".join(command))
+        wanted = f"{source.package}=={source.version}"
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--quiet", "--no-deps"]
+        command = [*pip, "--only-binary=:all:", f"--dest={folder}", wanted]
+    print("fetching", wanted)
     try:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command, check=True, capture_output=True, text=True)
     except (OSError, subprocess.CalledProcessError) as error:
+        why = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[-1]
         without = f", or go on with --without={part}" if part in assets.OPTIONAL else ""
         sys.exit(
-            f"Could not download {wanted} ({error}). Fetch the file {source.file} by hand and "
-            f"hand it over with --{part}=FILE{without}."
+            f"Could not download {wanted} ({why}). Fetch the file {source.file} by hand and hand "
+            f"it over with --{part}=FILE{without}."
         )
     return folder / source.file
 

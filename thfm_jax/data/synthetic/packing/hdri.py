@@ -33,9 +33,13 @@ def read(tarball: str) -> dict[str, np.ndarray]:
 
 
 def _decode(exr: bytes) -> np.ndarray:
-    # Only the builder needs it: `pip install OpenEXR`.
-    import OpenEXR
-
+    try:
+        import OpenEXR  # needed for this only
+    except ImportError as error:
+        raise ImportError(
+            "Decoding the panoramas needs OpenEXR: pip install OpenEXR, or go on with "
+            "--without=hdri."
+        ) from error
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "panorama.exr"
         path.write_bytes(exr)

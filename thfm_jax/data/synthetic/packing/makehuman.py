@@ -50,7 +50,7 @@ _POSITIONS = 8  # vertices whose mean is a bone's end: a cube's corners
 def read(wheel: str) -> dict[str, np.ndarray]:
     """Arrays of the mesh, targets, rig and masks; `docs/assets.md` gives shapes and units."""
     with zipfile.ZipFile(wheel) as archive:
-        mesh, cubes = _mesh(archive.read(_BASE + "3dobjs/base.obj").decode())
+        mesh, cubes = read_mesh(archive.read(_BASE + "3dobjs/base.obj").decode())
         count = len(mesh["mesh/vertices"])
         rig = json.loads(archive.read(_BASE + "rigs/standard/rig.default.json"))
         weights = json.loads(archive.read(_BASE + "rigs/standard/weights.default.json"))
@@ -62,7 +62,7 @@ def read(wheel: str) -> dict[str, np.ndarray]:
         }
 
 
-def _mesh(obj: str) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
+def read_mesh(obj: str) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
     """Mesh arrays, and the vertices of each joint cube.
 
     A group may be opened several times (`helper-tights` is): its faces add up.
@@ -110,7 +110,7 @@ def _targets(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
         member = members[_DEFECTIVE.get(name, name)]
         data = archive.read(member)
         text = gzip.decompress(data) if member.endswith(".gz") else data
-        ids, steps = _parse_target(text.decode())
+        ids, steps = parse_target(text.decode())
         vertex.append(ids)
         delta.append(steps)
         start.append(start[-1] + len(ids))
@@ -147,7 +147,7 @@ def _target_name(member: str) -> str | None:
     return f"{'macro' if folder == 'macrodetails' else folder}/{name}"
 
 
-def _parse_target(text: str) -> tuple[np.ndarray, np.ndarray]:
+def parse_target(text: str) -> tuple[np.ndarray, np.ndarray]:
     """uint16 vertex ids and int16 displacements in steps of 0.1 mm."""
     rows = [line.split() for line in text.splitlines() if line.strip() and line[0] != "#"]
     table = np.array(rows, np.float64).reshape(-1, 4)
