@@ -11,6 +11,8 @@ import numpy as np
 from thfm_jax.data import framing, geometric, occluders, photometric, temporal
 from thfm_jax.data.synthetic.clip import SyntheticClip
 
+_CHANCES = "reverse flip occluders blur colour grey noise coarse compression".split()
+
 
 @dataclasses.dataclass(frozen=True)
 class AugmentConfig:
@@ -53,14 +55,9 @@ class AugmentConfig:
             raise ValueError(f"zoom is a range (from, to) of positive numbers, not {self.zoom}")
         if min(self.stretch, self.drift) < 0:
             raise ValueError("stretch and drift are not negative")
-        for name in ("reverse", "flip", "occluders", "blur", "colour", "grey"):
-            self._check_chance(name)
-        for name in ("noise", "coarse", "compression"):
-            self._check_chance(name)
-
-    def _check_chance(self, name: str) -> None:
-        if not 0 <= getattr(self, name) <= 1:
-            raise ValueError(f"{name} is a chance between 0 and 1, not {getattr(self, name)}")
+        for name in _CHANCES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a chance in [0, 1], not {getattr(self, name)}")
 
 
 def choose_frames(

@@ -24,6 +24,7 @@ import numpy as np
 from absl import flags
 
 from thfm_jax import types
+from thfm_jax.config import build
 from thfm_jax.data import examples, sources
 from thfm_jax.data.augment import AugmentConfig
 from thfm_jax.data.examples import Recipe, Shape
@@ -97,7 +98,7 @@ class LoaderConfig:
         object.__setattr__(self, "buckets", _each(Bucket, self.buckets))
         object.__setattr__(self, "tasks", tuple(self.tasks))
         if isinstance(self.augment, Mapping):
-            object.__setattr__(self, "augment", AugmentConfig(**self.augment))
+            object.__setattr__(self, "augment", build(AugmentConfig, self.augment))
         unknown = sorted(set(self.tasks) - set(examples.TARGETS))
         if unknown or not self.tasks:
             known = ", ".join(examples.TARGETS)
@@ -111,7 +112,7 @@ class LoaderConfig:
 
 
 def _each(kind: type, values: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(kind(**value) if isinstance(value, Mapping) else value for value in values)
+    return tuple(build(kind, value) if isinstance(value, Mapping) else value for value in values)
 
 
 def batches(

@@ -16,28 +16,27 @@ _MOST = 3
 def occlude(rng: np.random.Generator, clip: SyntheticClip) -> SyntheticClip:
     """The clip with one to three shapes that pass before its people.
 
-    Writes into the maps and pictures of `clip`. Where a shape covers a pixel, alpha loses that
-    share; where it covers more than half of it the other labels are those of the background, and a
-    joint there is no longer visible. Positions of joints stay.
+    Writes into the maps and pictures of `clip`. Where shapes cover a pixel, alpha loses that share;
+    where they cover more than half of it the other labels are those of the background, and a joint
+    there is no longer visible. Positions of joints stay.
     """
+    clear = np.ones(clip.labels.alpha.shape, np.float32)  # the share that no shape covers
     for _ in range(rng.integers(1, _MOST + 1)):
-        clip = _occlude_once(rng, clip)
-    return clip
+        _draw(rng, clip, clear)
+    return dataclasses.replace(clip, keypoints2d=_hidden(clip.keypoints2d, clear))
 
 
-def _occlude_once(rng: np.random.Generator, clip: SyntheticClip) -> SyntheticClip:
+def _draw(rng: np.random.Generator, clip: SyntheticClip, clear: Float[np.ndarray, "T H W"]) -> None:
+    """Moves a shape through the clip, and takes what it covers from `clear`."""
     size = min(clip.rgb.shape[1:3])
     cover = shape(rng, max(int(size * rng.uniform(0.1, 0.4)), 2))
     texture = _texture(rng, clip.rgb, cover.shape)
     centre = _somewhere(rng, clip)
     velocity = rng.normal(0, 0.015 * size, 2)
-    keypoints = clip.keypoints2d.copy()
     for t in range(len(clip.rgb)):
         middle = centre + velocity * (t - len(clip.rgb) / 2)
         left, top = np.round(middle - np.array(cover.shape[::-1]) / 2).astype(int)
-        _put(clip, t, left, top, cover, texture)
-        _hide(keypoints[:, t], left, top, cover)
-    return dataclasses.replace(clip, keypoints2d=keypoints)
+        _put(clip, clear, t, left, top, cover, texture)
 
 
 def shape(rng: np.random.Generator, size_px: int) -> Float[np.ndarray, "h w"]:
@@ -76,7 +75,7 @@ def _somewhere(rng: np.random.Generator, clip: SyntheticClip) -> Float[np.ndarra
     return np.array([x, y]) + rng.normal(0, 0.1 * min(instance.shape), 2)
 
 
-def _put(clip: SyntheticClip, t: int, left: int, top: int, cover, texture) -> None:
+def _put(clip: SyntheticClip, clear, t: int, left: int, top: int, cover, texture) -> None:
     """Draws the shape into frame `t` of the picture and its maps."""
     height, width = clip.rgb.shape[1:3]
     rows = slice(max(top, 0), min(top + cover.shape[0], height))
@@ -84,17 +83,23 @@ def _put(clip: SyntheticClip, t: int, left: int, top: int, cover, texture) -> No
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return
     own = np.s_[rows.start - top : rows.stop - top, columns.start - left : columns.stop - left]
-    share = cover[own]
-    picture = clip.rgb[t, rows, columns]
+    here, share = (t, rows, columns), cover[own]
+    picture = clip.rgb[here]
     picture[:] = picture + share[..., None] * (texture[own] - picture) + np.float32(0.5)
-    clip.labels.alpha[t, rows, columns] *= 1 - share
+    clip.labels.alpha[here] *= 1 - share
+    clear[here] *= 1 - share
     for name in resample.SAMPLED:
-        getattr(clip.labels, name)[t, rows, columns][share > 0.5] = 0
+        getattr(clip.labels, name)[here][clear[here] < 0.5] = 0
 
 
-def _hide(points: Float[np.ndarray, "P K 3"], left: int, top: int, cover) -> None:
-    """Sets the visibility of points under the shape to 0."""
-    x, y = (np.floor(points[..., c]) - corner for c, corner in ((0, left), (1, top)))
-    inside = (x >= 0) & (x < cover.shape[1]) & (y >= 0) & (y < cover.shape[0])
-    at = np.where(inside, y, 0).astype(int), np.where(inside, x, 0).astype(int)
-    points[..., 2][inside & (cover[at] > 0.5)] = 0
+def _hidden(
+    points: Float[np.ndarray, "P T K 3"], clear: Float[np.ndarray, "T H W"]
+) -> Float[np.ndarray, "P T K 3"]:
+    """The points, of which those that something covers cannot be seen."""
+    x, y = np.floor(points[..., 0]), np.floor(points[..., 1])
+    inside = (x >= 0) & (x < clear.shape[2]) & (y >= 0) & (y < clear.shape[1])
+    column, row = (np.where(inside, place, 0).astype(int) for place in (x, y))
+    covered = inside & (clear[np.arange(len(clear))[:, None], row, column] < 0.5)
+    points = points.copy()
+    points[..., 2][covered] = 0
+    return points

@@ -163,7 +163,8 @@ def _sample(maps, whole, rows, columns, sign, new_part, out):
                 continue
             out_part[i, j], out_instance[i, j] = new_part[part[y, x]], instance[y, x]
             out_valid[i, j], out_posed[i, j] = valid[y, x], posed[y, x]
-            if not whole[top, left] or (down == 0 and right == 0):
+            between = down * (one - down) + right * (one - right) > 0
+            if not between or not whole[top, left]:
                 out_depth[i, j] = depth[y, x]
                 for c in range(3):
                     out_normals[i, j, c] = normals[y, x, c]

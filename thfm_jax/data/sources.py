@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from thfm_jax.config import build
 from thfm_jax.data.synthetic.clip import SyntheticClip
 
 
@@ -84,7 +85,7 @@ def _open_live(config: SourceConfig) -> Source:
     from thfm_jax.data.synthetic.generator import Settings
     from thfm_jax.data.synthetic.live import LiveSource
 
-    settings = Settings(split=config.split, **config.settings)
+    settings = build(Settings, {**config.settings, "split": config.split})
     return LiveSource(config.seed, settings, config.path or None)
 
 
