@@ -46,7 +46,8 @@ class Painter:
         """[3, 3] from homogeneous pixels to world directions, or to positions in the flat image."""
         if self._backdrop.panorama:
             intrinsics, rotation, _ = self._camera.at(frame)
-            return rotation.T @ np.linalg.inv(intrinsics)
+            fx, fy, cx, cy = intrinsics[[0, 1, 0, 1], [0, 1, 2, 2]]
+            return rotation.T @ np.array([[1 / fx, 0, -cx / fx], [0, 1 / fy, -cy / fy], [0, 0, 1]])
         height, width = self._camera.size
         left, top, right, bottom = _window(self._backdrop, frame)
         x, y = (right - left) / width, (bottom - top) / height
