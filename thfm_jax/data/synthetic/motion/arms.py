@@ -22,8 +22,9 @@ _CENTRE_FRAME = rot.swing(_DOWN, _CENTRE)
 _RAISE = rot.unit(np.cross(_CENTRE, [0.0, 1.0, 0.0]))
 _ACROSS = np.cross(_CENTRE, _RAISE)
 
-# Takes elbows and wrists [2, T, 3] in the world's sides' frames out of what they must not enter.
-Push = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+# Takes elbows and wrists, [2, T, 3] in the world's sides' frames, out of what arms must not enter;
+# called with shoulders, elbows, wrists.
+Push = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclasses.dataclass
@@ -81,7 +82,7 @@ def solve(
     # A hand that is wanted somewhere stays there; one that hangs moves with its shoulder.
     wrist = before + offset + (1 - goal.weight[..., None]) * (shoulder - before)
     elbow, wrist, pole = bend(shoulder, wrist, lengths, pole)
-    elbow, wrist = push(elbow, wrist)
+    elbow, wrist = push(shoulder, elbow, wrist)
     elbow, wrist, pole = bend(
         shoulder, wrist, lengths, elbow - 0.5 * (shoulder + wrist) + 1e-3 * pole
     )

@@ -17,7 +17,8 @@ from thfm_jax.data.synthetic.motion.posture import Anchor, Posture, Reach
 Gesture = Callable[[np.ndarray, Posture], None]
 
 _LOW_ELBOW = np.array([0.55, -0.8, -0.35])
-_OUT_ELBOW = np.array([0.9, -0.3, -0.25])
+_OUT_ELBOW = np.array([0.9, -0.45, -0.25])
+_HANGING_ELBOW = np.array([0.6, -0.9, 0.0])
 
 
 def hand_frame(fingers: tuple, back: tuple) -> np.ndarray:
@@ -157,7 +158,7 @@ def clap(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
             open_share = np.sin(np.pi * rate * time) ** 2
             target = place + np.stack([0.055 + gap * open_share, 0 * time, 0 * time], -1)
             pose.reaches.append(
-                Reach(side, np.ones(len(time)), "shoulder", target, _OUT_ELBOW, frame)
+                Reach(side, np.ones(len(time)), "shoulder", target, _LOW_ELBOW, frame)
             )
             set_fingers(pose, side, np.radians(hands.SHAPES["flat"]), np.ones(len(time)))
 
@@ -169,14 +170,14 @@ def clap(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
 def phone(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
     """Holds a telephone to the ear."""
     side = _one(rng)
-    place = _at_head(actor, 0.95, 0.02, 0.28)
+    place = _at_head(actor, 1.3, -0.35, 0.45)
     return [
         _hold(
             rng,
             side,
             "head",
             place,
-            _OUT_ELBOW,
+            _HANGING_ELBOW,
             hand_frame((-0.15, 0.9, -0.35), (0.9, -0.1, 0.3)),
             "hold",
             0.01,
@@ -261,7 +262,7 @@ def drink(rng: np.random.Generator, actor: Actor, side: int | None = None) -> li
     """Takes a cup to the mouth and away."""
     side = _one(rng) if side is None else side
     weight = Keys.draw(rng, np.array([1.0, 0.0]), (0.7, 1.1), (0.6, 2.0))
-    mouth = _at_head(actor, 0.22, -0.12, 0.78)
+    mouth = _at_head(actor, 1.2, -0.4, 1.3)
     frame = hand_frame((-0.75, 0.3, 0.45), (0.75, -0.1, 0.65))
     low = np.array([0.0, -0.45, 0.42]) + rng.normal(0, 0.05, 3)
     fingers = hands.shape(rng, "hold")
@@ -274,7 +275,7 @@ def drink(rng: np.random.Generator, actor: Actor, side: int | None = None) -> li
             Reach(side, ones, "shoulder", np.tile(low, (len(time), 1)), _LOW_ELBOW, level)
         )
         pose.reaches.append(
-            Reach(side, share, "head", np.tile(mouth, (len(time), 1)), _OUT_ELBOW, frame)
+            Reach(side, share, "head", np.tile(mouth, (len(time), 1)), _HANGING_ELBOW, frame)
         )
         set_fingers(pose, side, fingers, ones)
         pose.neck[:, 0] -= np.radians(10) * share
@@ -284,7 +285,7 @@ def drink(rng: np.random.Generator, actor: Actor, side: int | None = None) -> li
 
 def hair(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
     """Pushes hair back, scratches the head, hands behind the head."""
-    place = _at_head(actor, rng.uniform(0.5, 0.85), rng.uniform(0.35, 0.75), rng.uniform(-0.1, 0.3))
+    place = _at_head(actor, rng.uniform(1.2, 1.6), rng.uniform(0.3, 0.9), rng.uniform(-0.3, 0.4))
     frame = hand_frame((-0.7, 0.5, -0.5), (0.5, 0.8, 0.1))
     sides = [0, 1] if rng.random() < 0.35 else [_one(rng)]
     return [
@@ -295,7 +296,7 @@ def hair(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
 
 def chin(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
     """A hand at chin or cheek, thinking."""
-    place = _at_head(actor, rng.uniform(0.15, 0.5), -0.35, rng.uniform(0.55, 0.7))
+    place = _at_head(actor, rng.uniform(0.3, 0.8), -1.1, rng.uniform(0.9, 1.1))
     frame = hand_frame((-0.3, 1.0, -0.1), (0.6, -0.1, 0.75))
     return [
         _hold(

@@ -2,8 +2,8 @@
 
 A shape is [5, 4] from thumb to little finger. Of a finger: bend at the knuckle, the middle and the
 last joint, spread away from the middle finger. Of the thumb: opposition, bend of its two joints,
-and lift away from the palm. Degrees in `SHAPES`, radians elsewhere, counted from the straight hand
-at rest.
+and lift away from the palm. Degrees in `SHAPES`, radians elsewhere; a straight finger has 0, the
+thumb counts from rest.
 """
 
 import numpy as np
@@ -98,6 +98,7 @@ def turn(rig: Rig, rotations: np.ndarray, fingers: np.ndarray) -> None:
     along = rig.frames["hand"][..., 1]
     for finger, bones in enumerate(FINGERS):
         angles = clamp("fingers" if finger else "thumb", fingers[:, :, finger])
+        angles[..., :3] -= rig.finger_bends[:, None, finger]
         axes = rig.finger_axes[:, finger, :, None]
         if finger:
             spread = (0.0, 1.0, 0.0, -0.8, -1.0)[finger] * angles[..., 3, None] * -back[:, None]

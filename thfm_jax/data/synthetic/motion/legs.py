@@ -1,5 +1,7 @@
 """Legs: feet on the ground, and the two-bone chain that joins them to the hips."""
 
+import dataclasses
+
 import numpy as np
 
 from thfm_jax.data.synthetic.motion import rotations as rot
@@ -58,7 +60,14 @@ def place(
     heel, ball = (_in_foot(rig, name) for name in ("heel", "ball"))
     pivot = np.where(pitch[..., None] > 0, heel[:, None], ball[:, None])
     place = ground + drop + rot.apply(level, pivot) - rot.apply(rotation, pivot)
-    return Feet(place, rotation, np.maximum(-pitch, 0.0), planted, np.zeros_like(place))
+    return Feet(
+        ankle=place,
+        rotation=rotation,
+        toes=np.maximum(-pitch, 0.0),
+        planted=planted,
+        knee=np.zeros_like(place),
+        slack=np.zeros(pitch.shape),
+    )
 
 
 def _in_foot(rig: Rig, name: str) -> np.ndarray:
@@ -75,7 +84,7 @@ def reach_height(rig: Rig, feet: Feet, hips: np.ndarray, pelvis: np.ndarray) -> 
     """
     hip = rot.apply(pelvis, _sided_points(hip_offset(rig))[:, None])
     apart = feet.ankle - hips - hip
-    longest = (STRETCH * rig.lengths["leg"][:, None]) ** 2
+    longest = (STRETCH * rig.lengths["leg"][:, None] + feet.slack) ** 2
     height = np.sqrt(np.maximum(longest - apart[..., 0] ** 2 - apart[..., 2] ** 2, 0.02 * longest))
     return (feet.ankle[..., 1] - hip[..., 1] + height).min(0)
 
@@ -85,6 +94,14 @@ def lower(rig: Rig, feet: Feet, hips: np.ndarray, pelvis: np.ndarray) -> np.ndar
     limit = reach_height(rig, feet, hips, pelvis)
     height = softmin(hips[:, 1], limit, width=0.012 * rig.size)
     return np.stack([hips[:, 0], height, hips[:, 2]], -1)
+
+
+def exchange(feet: Feet, other: Feet, side: int) -> Feet:
+    """`feet` with `other`'s foot on one side."""
+    mine = {field.name: getattr(feet, field.name).copy() for field in dataclasses.fields(Feet)}
+    for name, value in mine.items():
+        value[side] = getattr(other, name)[side]
+    return Feet(**mine)
 
 
 def solve(rig: Rig, hip: np.ndarray, pelvis: np.ndarray, feet: Feet) -> dict[str, np.ndarray]:
@@ -182,6 +199,7 @@ def hang(
         toes=np.zeros_like(ankle),
         planted=np.zeros(ankle.shape, bool),
         knee=8.0 * _sided_points(thigh[..., 2]),
+        slack=np.full(ankle.shape, rig.lengths["leg"].mean()),
     )
 
 

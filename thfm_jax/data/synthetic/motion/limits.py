@@ -24,7 +24,7 @@ LIMITS: dict[str, tuple[tuple[float, float], ...]] = {
     # towards the palm, towards the thumb
     "wrist": ((-65.0, 72.0), (-32.0, 24.0)),
     # flexion, abduction, inward turn
-    "hip": ((-32.0, 132.0), (-35.0, 68.0), (-55.0, 50.0)),
+    "hip": ((-32.0, 132.0), (-35.0, 75.0), (-118.0, 50.0)),
     "knee": ((0.0, 155.0),),
     # dorsiflexion, sole inwards, toes inwards
     "ankle": ((-65.0, 42.0), (-35.0, 35.0), (-30.0, 30.0)),

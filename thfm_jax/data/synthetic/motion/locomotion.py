@@ -74,7 +74,8 @@ class Gait:
         step = np.floor(phase)
         within = phase - step
         planted = within <= self.duty
-        share = smoothstep((within - self.duty) / (1 - self.duty))
+        swing = np.clip((within - self.duty) / (1 - self.duty), 0, 1)
+        share = swing**2 * (3 - 2 * swing)
         here, yaw = self.spot(step)
         there, next_yaw = self.spot(step + 1)
         pitch = self._pitch(within)
@@ -82,9 +83,11 @@ class Gait:
         before = legs.place(rig, here, yaw, pitch, planted)
         after = legs.place(rig, there, yaw, pitch, planted)
         ankle = before.ankle + share[..., None] * (after.ankle - before.ankle)
-        swing = np.clip((within - self.duty) / (1 - self.duty), 0, 1)
-        ankle[..., 1] += self.lift * np.sin(np.pi * swing) ** 2
-        return dataclasses.replace(before, ankle=ankle)
+        aloft = np.sin(np.pi * swing) ** 2
+        ankle[..., 1] += self.lift * aloft
+        toes = before.toes * (1 - 0.7 * aloft)
+        slack = 0.35 * rig.lengths["leg"][:, None] * smoothstep(4 * np.minimum(swing, 1 - swing))
+        return dataclasses.replace(before, ankle=ankle, toes=toes, slack=slack)
 
     def _pitch(self, within: np.ndarray) -> np.ndarray:
         """[2, T] of the feet at `within` [2, T], the share of the cycle since the strike."""
@@ -196,7 +199,8 @@ def _walk(
         period=period,
         duty=(0.42 - 0.08 * (pace - 0.7)) if runs else 0.66 - 0.06 * vigour,
         width=hip_width * (rng.uniform(0.3, 0.6) if runs else rng.uniform(0.5, 1.0))
-        + 0.04 * leg * abs(np.sin(travel)),
+        # Feet that go sideways must not pass through each other.
+        + 0.27 * speed * period * abs(np.sin(travel)),
         splay=np.radians(rng.normal(6, 5)),
         strike=np.radians(rng.uniform(10, 20) * vigour * forward * (0.5 if runs else 1.0)),
         push=np.radians(12 + 30 * min(vigour, 1.1) * max(abs(np.cos(travel)), 0.3)),

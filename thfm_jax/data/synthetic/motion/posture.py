@@ -23,6 +23,8 @@ class Feet:
       toes: [2, T] by which the toes bend up.
       planted: [2, T] bool, whether heel or ball stays where it is.
       knee: [2, T, 3] direction in which knees point, added to the natural one.
+      slack: [2, T] metres by which the leg may fall short of its foot, which then leaves its path:
+        0 while planted.
     """
 
     ankle: np.ndarray
@@ -30,6 +32,7 @@ class Feet:
     toes: np.ndarray
     planted: np.ndarray
     knee: np.ndarray
+    slack: np.ndarray
 
 
 @dataclasses.dataclass

@@ -8,6 +8,8 @@ stand in the side's frame. A person at attention has all of them near identity.
 """
 
 import dataclasses
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from thfm_jax.data.synthetic.motion import rotations as rot
 SIDES = ("L", "R")
 SPINE = ("spine05", "spine04", "spine03", "spine02", "spine01")
 NECK = ("neck01", "neck02", "neck03", "head")
+TRUNK = ("root", *SPINE, "pelvis.L", "pelvis.R", "breast.L", "breast.R")
 FINGERS = tuple(tuple(f"finger{finger}-{k}" for k in (1, 2, 3)) for finger in (1, 2, 3, 4, 5))
 TOES = tuple(f"toe{toe}-1" for toe in (1, 2, 3, 4, 5))
 
@@ -33,6 +36,21 @@ _JOINTS = {
 _UP = np.array([0.0, 1.0, 0.0])
 
 
+class Skin(NamedTuple):
+    """The body's skin at rest, one row per vertex.
+
+    Attributes:
+      points: [V, 3] float64 metres.
+      owner: [V] index of the bone that moves it most.
+      bones, weights: [V, K] skin weights.
+    """
+
+    points: np.ndarray
+    owner: np.ndarray
+    bones: np.ndarray
+    weights: np.ndarray
+
+
 @dataclasses.dataclass(frozen=True)
 class Rig:
     """Measures of one body at rest: metres, float64.
@@ -47,14 +65,14 @@ class Rig:
       frames: name -> [2, 3, 3] anatomical frames at rest: upper_arm, forearm, hand, thigh, shank,
         foot.
       finger_axes: [2, 5, 3, 3] axes about which each finger's bones bend towards the palm.
+      finger_bends: [2, 5, 3] radians by which they are bent at rest; 0 for the thumb.
       lengths: name -> [2]: thigh, shank, leg, upper_arm, forearm, arm.
       head_size: height of the head above its joint.
       waist: (half width, height above the hips) of the trunk above the hip bones.
       chest_depth, belly_depth, back_depth: from the shoulders' (chest) or the hips' plane to the
         front of chest and belly and to the back of the loins.
       seat: height of the hip joints above what one sits on.
-      skin: bone ids [S, 4], weights [S, 4] and rest positions [S, 3] of points spread over the
-        skin: they find what touches the ground.
+      skin: the surface.
     """
 
     bone: dict[str, int]
@@ -64,6 +82,7 @@ class Rig:
     joints: dict[str, np.ndarray]
     frames: dict[str, np.ndarray]
     finger_axes: np.ndarray
+    finger_bends: np.ndarray
     lengths: dict[str, np.ndarray]
     head_size: float
     waist: tuple[float, float]
@@ -71,7 +90,7 @@ class Rig:
     belly_depth: float
     back_depth: float
     seat: float
-    skin: tuple[np.ndarray, np.ndarray, np.ndarray]
+    skin: Skin
 
     @property
     def size(self) -> float:
@@ -92,6 +111,10 @@ class Rig:
         """[3] rest position of a bone's head."""
         return self.heads[self.bone[name]]
 
+    def skin_of(self, *names: str) -> np.ndarray:
+        """[n, 3] points of the skin that the named bones move most."""
+        return _owned(self.skin, self.bone, names)
+
 
 def measure(model, shape) -> Rig:
     """The rig of `shape`, a body of `model` (see `thfm_jax.data.synthetic.body`)."""
@@ -100,7 +123,8 @@ def measure(model, shape) -> Rig:
         name: _sides(np.stack([heads[model.bone[f"{bone}.{side}"]] for side in SIDES]))
         for name, bone in _JOINTS.items()
     }
-    joints |= _soles(model, shape, joints["ankle"])
+    skin = _skin(model, shape)
+    joints |= _soles(model, skin, heads, joints["ankle"])
     frames = _limb_frames(joints) | {"hand": _hand_frame(model, heads, joints)}
     lengths = {
         "thigh": rot.length(joints["hip"] - joints["knee"]),
@@ -110,6 +134,7 @@ def measure(model, shape) -> Rig:
     }
     lengths["leg"] = lengths["thigh"] + lengths["shank"]
     lengths["arm"] = lengths["upper_arm"] + lengths["forearm"]
+    axes, bends = _fingers(model, shape, frames["hand"])
     hips = 0.5 * (heads[model.bone["upperleg01.L"]] + heads[model.bone["upperleg01.R"]])
     return Rig(
         bone=model.bone,
@@ -118,10 +143,11 @@ def measure(model, shape) -> Rig:
         hips=hips,
         joints=joints,
         frames=frames,
-        finger_axes=_finger_axes(model, shape, frames["hand"]),
+        finger_axes=axes,
+        finger_bends=bends,
         lengths=lengths,
-        **_trunk(model, shape, hips, joints),
-        skin=_skin(model, shape),
+        **_trunk(model, skin, heads, hips, joints),
+        skin=skin,
     )
 
 
@@ -130,19 +156,27 @@ def _sides(points: np.ndarray) -> np.ndarray:
     return np.stack([points[0], rot.mirror_points(points[1])])
 
 
-def _soles(model, shape, ankle: np.ndarray) -> dict[str, np.ndarray]:
-    """Points of the feet on the ground: rearmost heel, ball (middle toe's joint), foremost toe."""
-    ids, weights = model.weights
-    body = model.patches["body"].vertex_ids
-    strongest = ids[body, weights[body].argmax(1)]
+def _skin(model, shape) -> Skin:
+    bones, weights = model.weights
+    ids = model.patches["body"].vertex_ids
+    bones, weights = bones[ids], weights[ids].astype(np.float64)
+    owner = bones[np.arange(len(ids)), weights.argmax(1)]
+    return Skin(shape.vertices[ids].astype(np.float64), owner, bones, weights)
+
+
+def _owned(skin: Skin, bone: dict[str, int], names: Iterable[str]) -> np.ndarray:
+    return skin.points[np.isin(skin.owner, [bone[name] for name in names])]
+
+
+def _soles(model, skin: Skin, heads: np.ndarray, ankle: np.ndarray) -> dict[str, np.ndarray]:
+    """Points of the feet on the ground: rearmost heel, ball (middle toes' joint), foremost toe."""
     points = []
-    for name in SIDES:
-        bones = [model.bone[f"{bone}.{name}"] for bone in ("foot", *TOES)]
-        bones += [model.bone[f"toe{toe}-2.{name}"] for toe in (1, 2, 3, 4, 5)]
-        foot = shape.vertices[body[np.isin(strongest, bones)]].astype(np.float64)
+    for letter in SIDES:
+        toes = [f"toe{toe}-{k}.{letter}" for toe in (1, 2, 3, 4, 5) for k in (1, 2)]
+        foot = _owned(skin, model.bone, [f"foot.{letter}", *toes])
         ground = foot[:, 1].min()
         low = foot[foot[:, 1] < ground + 0.3 * (foot[:, 1].max() - ground)]
-        ball = shape.heads[[model.bone[f"{toe}.{name}"] for toe in TOES[:3]]].mean(0)
+        ball = heads[[model.bone[f"{toe}.{letter}"] for toe in TOES[:3]]].mean(0)
         heel, toe = low[low[:, 2].argmin()], low[low[:, 2].argmax()]
         points.append([_on(heel, ground), _on(ball, ground), _on(toe, ground)])
     heel, ball, toe = np.swapaxes(_sides(np.array(points)), 0, 1)
@@ -179,57 +213,48 @@ def _hand_frame(model, heads: np.ndarray, joints: dict[str, np.ndarray]) -> np.n
     return rot.frame(joints["wrist"] - joints["knuckle"], index - little)
 
 
-def _finger_axes(model, shape, hand: np.ndarray) -> np.ndarray:
-    """Fingers bend about the hand's -z, made square to the bone; the thumb across the palm."""
-    axes = np.zeros((2, 5, 3, 3))
+def _fingers(model, shape, hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Axes [2, 5, 3, 3] about which finger bones bend, and their bends [2, 5, 3] at rest.
+
+    Fingers bend about the hand's -z, made square to the bone; the thumb bends across the palm.
+    """
+    axes, bends = np.zeros((2, 5, 3, 3)), np.zeros((2, 5, 3))
     for finger, bones in enumerate(FINGERS):
+        before = -hand[..., 1]
         for k, bone in enumerate(bones):
             ids = [model.bone[f"{bone}.{side}"] for side in SIDES]
             along = rot.unit(_sides((shape.tails - shape.heads)[ids].astype(np.float64)))
             # The thumb's own plane of bending stands half way between palm and side.
             across = -hand[..., 2] if finger else rot.unit(hand[..., 0] - 0.6 * hand[..., 1])
-            square = across - (across * along).sum(-1, keepdims=True) * along
-            axes[:, finger, k] = rot.unit(square)
-    return axes
+            axis = rot.unit(across - (across * along).sum(-1, keepdims=True) * along)
+            axes[:, finger, k] = axis
+            if finger:
+                sine = (np.cross(before, along) * axis).sum(-1)
+                bends[:, finger, k] = np.arctan2(sine, (before * along).sum(-1))
+            before = along
+    return axes, bends
 
 
-def _trunk(model, shape, hips: np.ndarray, joints: dict[str, np.ndarray]) -> dict:
+def _trunk(
+    model, skin: Skin, heads: np.ndarray, hips: np.ndarray, joints: dict[str, np.ndarray]
+) -> dict[str, float | tuple[float, float]]:
     """Measures of head and trunk that hands need to find them."""
-    ids, weights = model.weights
-    body = np.unique(model.patches["body"].vertex_ids)
-    strongest = ids[body, weights[body].argmax(1)]
-    names = (*SPINE, "root", "pelvis.L", "pelvis.R", "breast.L", "breast.R")
-    trunk = shape.vertices[body[np.isin(strongest, [model.bone[name] for name in names])]]
-    top = shape.vertices[body, 1].max()
-    bone = {
-        name: shape.heads[model.bone[name]] for name in ("spine04", "spine03", "spine01", "head")
-    }
+    trunk = _owned(skin, model.bone, TRUNK)
+    bone = {name: heads[model.bone[name]] for name in ("spine04", "spine03", "spine01", "head")}
+    shoulder = joints["shoulder"].mean(0)
 
     def slab(height: float) -> np.ndarray:
-        thickness = 0.03 * (bone["spine01"][1] - hips[1])
-        return trunk[np.abs(trunk[:, 1] - height) < thickness + 0.01]
+        thickness = 0.01 + 0.03 * (bone["spine01"][1] - hips[1])
+        return trunk[np.abs(trunk[:, 1] - height) < thickness]
 
-    buttocks = slab(hips[1])
-    waist, belly = slab(bone["spine04"][1]), slab(bone["spine03"][1])
-    chest = slab(0.8 * bone["spine01"][1] + 0.2 * joints["shoulder"][0, 1])
+    buttocks, waist, belly = slab(hips[1]), slab(bone["spine04"][1]), slab(bone["spine03"][1])
+    chest = slab(0.8 * bone["spine01"][1] + 0.2 * shoulder[1])
     return {
-        "head_size": float(top - bone["head"][1]),
+        "head_size": float(skin.points[:, 1].max() - bone["head"][1]),
         "waist": (float(np.abs(waist[:, 0]).max()), float(bone["spine04"][1] - hips[1])),
-        "chest_depth": float(chest[:, 2].max() - joints["shoulder"][0, 2]),
-        "belly_depth": float(belly[:, 2].max() - joints["shoulder"][0, 2]),
+        "chest_depth": float(chest[:, 2].max() - shoulder[2]),
+        "belly_depth": float(belly[:, 2].max() - shoulder[2]),
+        "back_depth": float(hips[2] - waist[:, 2].min()),
         # Flesh gives way under the weight.
         "seat": 0.8 * float(hips[2] - buttocks[:, 2].min()),
-        "back_depth": float(hips[2] - waist[:, 2].min()),
     }
-
-
-def _skin(model, shape, count: int = 500) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points picked evenly from the list of the body's vertices."""
-    ids, weights = model.weights
-    body = np.unique(model.patches["body"].vertex_ids)
-    picked = body[:: max(len(body) // count, 1)]
-    return (
-        ids[picked],
-        weights[picked].astype(np.float64),
-        shape.vertices[picked].astype(np.float64),
-    )

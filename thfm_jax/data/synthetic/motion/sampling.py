@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,9 +10,11 @@ from thfm_jax.data.synthetic.motion import (
     collide,
     dancing,
     gestures,
+    ground,
     locomotion,
     sitting,
     skeleton,
+    sport,
     standing,
 )
 from thfm_jax.data.synthetic.motion import (
@@ -21,23 +24,45 @@ from thfm_jax.data.synthetic.motion import rotations as rot
 from thfm_jax.data.synthetic.motion.actor import Actor
 from thfm_jax.data.synthetic.motion.script import Script, Seat
 
-# name -> (script, share of clips)
-_KINDS: dict[str, tuple[Callable[[np.random.Generator, Actor], Script], float]] = {
-    "stand": (standing.stand, 10),
-    "walk": (locomotion.walk, 10),
-    "walk_back": (locomotion.walk_back, 2),
-    "sidestep": (locomotion.sidestep, 2),
-    "turn": (locomotion.turn, 3),
-    "march": (locomotion.march, 2),
-    "run": (locomotion.run, 4),
-    "squat": (standing.squat, 4),
-    "bend": (standing.bend, 4),
-    "sit": (sitting.sit, 10),
-    "sit_down": (sitting.sit_down, 3),
-    "dance": (dancing.dance, 8),
-}
 _Gesture = Callable[[np.random.Generator, Actor], list[gestures.Gesture]]
-# What hands do over the motion of a kind, and its share; what is left does nothing more.
+
+
+class _Kind(NamedTuple):
+    """How a motion is made, its share of clips, and how often hands do something else meanwhile."""
+
+    script: Callable[[np.random.Generator, Actor], Script]
+    share: float
+    busy: float = 0.0
+
+
+_KINDS: dict[str, _Kind] = {
+    "stand": _Kind(standing.stand, 12, 0.8),
+    "walk": _Kind(locomotion.walk, 10, 0.35),
+    "walk_back": _Kind(locomotion.walk_back, 1.5, 0.3),
+    "sidestep": _Kind(locomotion.sidestep, 1.5, 0.3),
+    "turn": _Kind(locomotion.turn, 3, 0.5),
+    "march": _Kind(locomotion.march, 2, 0.3),
+    "run": _Kind(locomotion.run, 4, 0.05),
+    "squat": _Kind(standing.squat, 3, 0.3),
+    "bend": _Kind(standing.bend, 4),
+    "sit": _Kind(sitting.sit, 10, 0.65),
+    "sit_down": _Kind(sitting.sit_down, 3, 0.15),
+    "sit_ground": _Kind(ground.sit, 4, 0.4),
+    "kneel": _Kind(ground.kneel, 3, 0.5),
+    "lie": _Kind(ground.lie, 6, 0.1),
+    "crawl": _Kind(ground.crawl, 1.5),
+    "push_up": _Kind(ground.push_up, 1.5),
+    "dance": _Kind(dancing.dance, 8, 0.05),
+    "jump": _Kind(sport.jump, 2.5, 0.1),
+    "jumping_jack": _Kind(sport.jumping_jack, 1.5),
+    "lunge": _Kind(sport.lunge, 2.5, 0.15),
+    "one_leg": _Kind(sport.one_leg, 3, 0.2),
+    "strike": _Kind(sport.strike, 4),
+    "variety": _Kind(sport.variety, 7, 0.1),
+}
+KINDS: tuple[str, ...] = tuple(_KINDS)
+
+# What hands do, and how often.
 _GESTURES: dict[str, tuple[_Gesture, float]] = {
     "talk": (gestures.talk, 10),
     "wave": (gestures.wave, 5),
@@ -54,16 +79,7 @@ _GESTURES: dict[str, tuple[_Gesture, float]] = {
     "stretch": (gestures.stretch, 3),
     "wander": (gestures.wander, 6),
 }
-_BUSY = {
-    "stand": 0.75,
-    "walk": 0.35,
-    "turn": 0.4,
-    "march": 0.2,
-    "sit": 0.6,
-    "walk_back": 0.3,
-    "sidestep": 0.3,
-}
-KINDS: tuple[str, ...] = tuple(_KINDS)
+GESTURES: tuple[str, ...] = tuple(_GESTURES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,32 +116,28 @@ def sample(
     """A random motion of `shape`, a body of `model`, in `frames` frames.
 
     Args:
-      kind: one of `KINDS`; drawn by their shares if None.
+      kind: one of `KINDS`, for the hands' sake perhaps with "+" and one of `GESTURES` as in
+        "walk+wave"; drawn by their shares if None.
       held: what a hand holds.
 
     Raises:
       ValueError: for a kind that does not exist.
     """
-    if kind is None:
-        kind = _draw(rng, _KINDS)
-    if kind not in _KINDS:
-        raise ValueError(f"no kind of motion is called {kind!r}; there are {', '.join(KINDS)}")
+    kind, gesture = _choose(rng, kind)
     rig = rigs.measure(model, shape)
     actor = Actor.draw(rng, rig, model.expressions)
-    script = _KINDS[kind][0](rng, actor)
+    script = _KINDS[kind].script(rng, actor)
     start, yaw = rng.uniform(2, 20), rng.uniform(-np.pi, np.pi)
     time = start + np.arange(frames) / fps
     posture = script.posture(time)
     if kind == "sit":
-        for gesture in sitting.lap(rng, actor):
-            gesture(time, posture)
-    label = kind
-    if rng.random() < _BUSY.get(kind, 0.0):
-        name = _draw(rng, _GESTURES)
-        label = f"{kind}+{name}"
-        for gesture in _GESTURES[name][0](rng, actor):
-            gesture(time, posture)
-    rotations, translation = skeleton.solve(rig, collide.measure(rig, model, shape), posture)
+        for move in sitting.lap(rng, actor):
+            move(time, posture)
+    if gesture:
+        for move in _GESTURES[gesture][0](rng, actor):
+            move(time, posture)
+    label = f"{kind}+{gesture}" if gesture else kind
+    rotations, translation = skeleton.solve(rig, collide.measure(rig), posture)
     return _placed(rig, rotations, translation, yaw, posture, label, script.seat)
 
 
@@ -149,7 +161,21 @@ def _placed(rig, rotations, translation, yaw, posture, kind, seat) -> Motion:
     )
 
 
-def _draw(rng: np.random.Generator, table: Mapping[str, tuple[Callable, float]]) -> str:
-    """A name of `table`, drawn by its share."""
-    shares = np.array([share for _, share in table.values()])
-    return str(rng.choice(list(table), p=shares / shares.sum()))
+def _choose(rng: np.random.Generator, kind: str | None) -> tuple[str, str | None]:
+    """(kind, gesture or None) that `kind` names, the rest drawn by its share."""
+    if kind is None:
+        kind = _draw(rng, {name: kind.share for name, kind in _KINDS.items()})
+    kind, _, gesture = kind.partition("+")
+    if kind not in _KINDS:
+        raise ValueError(f"no kind of motion is called {kind!r}; there are {', '.join(KINDS)}")
+    if gesture and gesture not in _GESTURES:
+        raise ValueError(f"no gesture is called {gesture!r}; there are {', '.join(GESTURES)}")
+    if not gesture and rng.random() < _KINDS[kind].busy:
+        gesture = _draw(rng, {name: share for name, (_, share) in _GESTURES.items()})
+    return kind, gesture or None
+
+
+def _draw(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+    """A name, drawn by its share."""
+    values = np.array(list(shares.values()))
+    return str(rng.choice(list(shares), p=values / values.sum()))

@@ -106,9 +106,7 @@ def _crossed(
         np.radians(knee) * ones + swing,
         np.radians(ankle) * ones + 2 * swing,
     )
-    for name in ("ankle", "rotation", "toes", "planted", "knee"):
-        getattr(feet, name)[over] = getattr(free, name)[over]
-    return feet
+    return legs.exchange(feet, free, over)
 
 
 def sit_down(rng: np.random.Generator, actor: Actor) -> Script:

@@ -25,6 +25,9 @@ _NECK_SHARES = np.array(
 # How much of a limb's twist its first bone already shows; the second has all of it.
 _UPPER_ARM_SHARE, _THIGH_SHARE = 0.4, 0.5
 
+# Every so many points of the skin tell which is the lowest.
+_EVERY = 8
+
 
 class Pose:
     """Bones turned so far: global rotations [T, 3, 3] and heads [T, 3], by name.
@@ -120,7 +123,7 @@ def _turn_arms(pose: Pose, solids: collide.Solids, posture: Posture) -> None:
     chest = _both(pose.globals["spine01"])
     base = np.stack([pose.locate("clavicle.L"), rot.mirror_points(pose.locate("clavicle.R"))])
     goal = _goal(pose, posture, base)
-    push = collide.pusher(solids, pose)
+    push = collide.Obstacles(solids, pose).push
     solved = arms.solve(rig, chest, base, posture.arms, posture.shrug, goal, push)
     upper = _against_rest(rig, "upper_arm", solved["upper_arm"])
     line = rig.joints["shoulder"] - rig.joints["elbow"]
@@ -208,10 +211,11 @@ def _settle(
 def lowest(rig: Rig, rotations: np.ndarray, translation: np.ndarray) -> np.ndarray:
     """[T] height of the lowest point of the skin in the world."""
     turns, places = forward(rig, rotations, translation)
-    ids, weights, points = rig.skin
+    bones, weights = rig.skin.bones[::_EVERY], rig.skin.weights[::_EVERY]
+    points = rig.skin.points[::_EVERY]
     height = np.zeros((len(turns), len(points)))
-    for k in range(ids.shape[1]):
-        bone = ids[:, k]
+    for k in range(bones.shape[1]):
+        bone = bones[:, k]
         offset = points - rig.heads[bone]
         height += weights[:, k] * (places[:, bone, 1] + (turns[:, bone, 1] * offset).sum(-1))
     return height.min(1)
