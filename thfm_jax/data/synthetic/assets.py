@@ -25,7 +25,8 @@ FORMAT = "thfm-humans-1"
 OPTIONAL = {"hdri": "HDRI panoramas", "animals": "skinned animals"}
 _BUILD = "python -m experiments.build_assets"
 # What reading a damaged zip file may raise.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, struct.error)
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error)
+_DAMAGE += (EOFError, OSError, ValueError, RuntimeError)
 # The earliest date that a zip file can hold: a rebuild gives the same bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -182,7 +183,10 @@ def _content(arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _damaged(path: Path, why: object) -> str:
-    return f"The asset pack {path} is damaged ({why}). Build it again: {_BUILD} --output={path}"
+    return (
+        f"The asset pack {path} is damaged or cannot be read ({why}). Build it again: "
+        f"{_BUILD} --output={path}"
+    )
 
 
 def _lacks(path: Path, name: str) -> str:

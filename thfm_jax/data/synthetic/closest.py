@@ -125,7 +125,8 @@ def _to_box(point, low, high):
 def _on_triangle(p, a, b, c):
     """Barycentrics of the point of triangle abc next to p.
 
-    Source: Ericson, Real-Time Collision Detection, section 5.1.5.
+    Source: Ericson, Real-Time Collision Detection, section 5.1.5; but all three edges are tried
+    where p is not above the inside, so that triangles without area are right too.
     """
     d1 = d2 = d3 = d4 = d5 = d6 = 0.0
     for k in range(3):
@@ -136,23 +137,28 @@ def _on_triangle(p, a, b, c):
         d4 += ac * (p[k] - b[k])
         d5 += ab * (p[k] - c[k])
         d6 += ac * (p[k] - c[k])
-    if d1 <= 0 and d2 <= 0:
-        return 1.0, 0.0, 0.0
-    if d3 >= 0 and d4 <= d3:
-        return 0.0, 1.0, 0.0
-    vc = d1 * d4 - d3 * d2
-    if vc <= 0 and d1 >= 0 and d3 <= 0:
-        v = d1 / (d1 - d3)
-        return 1.0 - v, v, 0.0
-    if d6 >= 0 and d5 <= d6:
-        return 0.0, 0.0, 1.0
-    vb = d5 * d2 - d1 * d6
-    if vb <= 0 and d2 >= 0 and d6 <= 0:
-        w = d2 / (d2 - d6)
-        return 1.0 - w, 0.0, w
-    va = d3 * d6 - d5 * d4
-    if va <= 0 and d4 >= d3 and d5 >= d6:
-        w = (d4 - d3) / ((d4 - d3) + (d5 - d6))
-        return 0.0, 1.0 - w, w
-    total = va + vb + vc
-    return va / total, vb / total, vc / total
+    va, vb, vc = d3 * d6 - d5 * d4, d5 * d2 - d1 * d6, d1 * d4 - d3 * d2
+    if va > 0 and vb > 0 and vc > 0:
+        total = va + vb + vc
+        return va / total, vb / total, vc / total
+    along_ab, to_ab = _on_edge(p, a, b)
+    along_bc, to_bc = _on_edge(p, b, c)
+    along_ca, to_ca = _on_edge(p, c, a)
+    if to_ab <= to_bc and to_ab <= to_ca:
+        return 1.0 - along_ab, along_ab, 0.0
+    if to_bc <= to_ca:
+        return 0.0, 1.0 - along_bc, along_bc
+    return along_ca, 0.0, 1.0 - along_ca
+
+
+@numba.njit(cache=True)
+def _on_edge(p, a, b):
+    """How far along ab, 0 to 1, the point next to p is, and its squared distance."""
+    along = length = squared = 0.0
+    for k in range(3):
+        along += (b[k] - a[k]) * (p[k] - a[k])
+        length += (b[k] - a[k]) ** 2
+    along = min(max(along / length, 0.0), 1.0) if length > 0 else 0.0
+    for k in range(3):
+        squared += (a[k] + along * (b[k] - a[k]) - p[k]) ** 2
+    return along, squared
