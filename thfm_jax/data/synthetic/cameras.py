@@ -431,11 +431,11 @@ def _keep_off(camera: Camera, points: Points, wanted: Points) -> Camera:
         position = camera.positions
         if np.linalg.norm(points - position[:, None], axis=-1).min() >= CLEARANCE_M:
             break
-        line = position - centre
-        length = np.linalg.norm(line, axis=-1, keepdims=True)
+        line = (position - centre).mean(axis=0)
+        length = max(float(np.linalg.norm(line)), 1e-3)
         position = position + line * (0.15 / length)
         position[:, 1] = np.maximum(position[:, 1], GROUND_M)
-        focal = camera.intrinsics[:, 0, 0] * (1 + 0.15 / length[:, 0])
+        focal = camera.intrinsics[:, 0, 0] * (1 + 0.15 / length)
         point = camera.intrinsics[0, :2, 2]
         camera = _camera(position, camera.rotation, focal, point, camera.size)
     return camera

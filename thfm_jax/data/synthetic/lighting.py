@@ -4,6 +4,7 @@ Ambient light is the panorama's radiance in real spherical harmonics of order 2.
 are taken out first and become suns, so that they cast shadows.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -16,7 +17,8 @@ from thfm_jax.data.synthetic.shade import HARMONICS, ambient_light
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 SUNS = 3
-_SPOT_DEG = 14.0  # within which one light gathers its brightness
+FAINTEST = 0.07  # share of all light that makes a bright spot a sun
+_SPOT_DEG = 18.0  # within which one light gathers its brightness
 
 
 def basis(directions: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 9"]:
@@ -60,6 +62,12 @@ def shown(lighting: Lighting, normal: Float[np.ndarray, "3"]) -> Float[np.ndarra
     return np.maximum(colour, 0)
 
 
+def scaled(lighting: Lighting, factor: np.float32) -> Lighting:
+    """The same light, so many times as strong."""
+    suns = [dataclasses.replace(sun, colour=sun.colour * factor) for sun in lighting.suns]
+    return dataclasses.replace(lighting, ambient=lighting.ambient * factor, suns=tuple(suns))
+
+
 def from_panorama(panorama: Float[np.ndarray, "h w 3"]) -> Lighting:
     """The panorama's light: up to three bright spots as suns, the rest ambient.
 
@@ -74,7 +82,7 @@ def from_panorama(panorama: Float[np.ndarray, "h w 3"]) -> Lighting:
         excess = np.where(spot[..., None], np.maximum(small - floor, 0), 0)
         power = (excess * angles[..., None]).sum(axis=(0, 1)) / np.pi
         total = (small * angles[..., None]).sum(axis=(0, 1)) / np.pi
-        if power @ LUMINANCE < 0.12 * (total @ LUMINANCE):
+        if power @ LUMINANCE < FAINTEST * (total @ LUMINANCE):
             break
         suns.append(_sun(rays, excess @ LUMINANCE * angles, power, shadow=not suns))
         small = small - excess
@@ -94,7 +102,7 @@ def _brightest(panorama: np.ndarray, rays: np.ndarray, angles: np.ndarray) -> np
     gathered = ndimage.gaussian_filter(bright * angles, 2.0, mode=("nearest", "wrap"))
     peak = rays[np.unravel_index(np.argmax(gathered), bright.shape)]
     near = rays @ peak > np.cos(np.radians(_SPOT_DEG))
-    return near & (bright > 0.25 * bright[near].max())
+    return near & (bright > 0.03 * bright[near].max())
 
 
 def _sun(rays: np.ndarray, weight: np.ndarray, power: np.ndarray, shadow: bool) -> Sun:

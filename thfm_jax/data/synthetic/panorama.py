@@ -27,11 +27,11 @@ _DOWN_DEG = (0.3, 0.7, 1.3, 2.2, 3.5, 5, 7, 9, 12, 15, 19, 24, 29, 35, 42, 50, 5
 
 def load(
     rng: np.random.Generator, pack: Pack, names: Sequence[str] | None = None
-) -> tuple[str, Float[np.ndarray, "256 512 3"]]:
-    """(name, linear radiance) of one of the pack's panoramas, turned, exposed and white-balanced.
+) -> tuple[str, Float[np.ndarray, "256 512 3"], Lighting]:
+    """(name, linear radiance, light) of one of the pack's panoramas, turned at random.
 
-    Exposed so that white things in its light show about 1 on average; balanced most of the way to
-    neutral, as cameras do.
+    Exposed so that white in its light shows about 1, and balanced most of the way to neutral, as
+    cameras do.
     """
     found = names or [name.removeprefix("hdri/") for name in pack.group("hdri")]
     name = str(rng.choice(found))
@@ -39,30 +39,29 @@ def load(
     if rng.random() < 0.5:
         image = image[:, ::-1]
     image = np.roll(image, int(rng.integers(image.shape[1])), axis=1)
-    return name, image * _gain(rng, image)
-
-
-def _gain(rng: np.random.Generator, image: np.ndarray) -> Float[np.ndarray, "3"]:
-    """Factors that expose and balance a panorama by its mean light."""
     mean = lighting.project(lighting.shrink(image))[0] * HARMONICS[0]
-    luminance = mean @ lighting.LUMINANCE
-    return (0.8 / luminance * (luminance / mean) ** rng.uniform(0.45, 0.95)).astype(np.float32)
+    grey = mean @ lighting.LUMINANCE
+    image = image * ((grey / mean) ** rng.uniform(0.45, 0.95) / grey).astype(np.float32)
+    light = lighting.from_panorama(image)
+    towards = light.suns[0].direction if light.suns else np.array([0.0, 1.0, 0.0])
+    exposure = np.float32(1 / (lighting.shown(light, towards) @ lighting.LUMINANCE))
+    return name, image * exposure, lighting.scaled(light, exposure)
 
 
 @functools.lru_cache(maxsize=32)
 def _whole(pack: Pack, name: str) -> Float[np.ndarray, "256 512 3"]:
-    """A panorama without the holes that its compression has left about the sun.
+    """A panorama whose sun is whole.
 
-    There, channels of texels that were too bright are zero or negative.
+    About suns that were too bright for the file's compression, some channels are zero or negative.
+    They are made grey where they are bright, and filled from around where they are dark.
     """
-    image = pack[f"hdri/{name}"].astype(np.float32)
-    known = np.maximum(image, 0)
-    about = ndimage.maximum_filter(known, size=(9, 9, 1), mode="nearest")
-    hole = (image.min(axis=-1) <= 0) & (about.max(axis=-1) > 50)
-    around = np.where(hole[..., None], 0, known)
-    around = ndimage.maximum_filter(around, size=(9, 9, 1), mode="nearest")
-    white = known.max(axis=-1, keepdims=True)
-    whole = np.where(hole[..., None], np.maximum(around, white), known)
+    image = np.maximum(pack[f"hdri/{name}"].astype(np.float32), 0)
+    least, most = image.min(axis=-1), image.max(axis=-1)
+    burnt = (least < 0.05 * most) & (most > 100)
+    near = ndimage.binary_dilation(burnt, iterations=6)
+    lost = near & (least <= 0.05 * most) & ~burnt
+    around = ndimage.maximum_filter(np.where(near[..., None], 0, image), size=(17, 17, 1))
+    whole = np.where(burnt[..., None], most[..., None], np.where(lost[..., None], around, image))
     whole.flags.writeable = False
     return whole
 

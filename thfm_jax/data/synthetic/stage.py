@@ -12,7 +12,6 @@ from thfm_jax.data.synthetic import (
     collage,
     furniture,
     lamps,
-    lighting,
     occluders,
     outdoors,
     panorama,
@@ -110,8 +109,7 @@ def _choose(rng: np.random.Generator, space: Space, pictures: Pictures | None) -
 
 
 def _panorama(rng, space: Space, pack: Pack, pictures) -> Stage:
-    name, image = panorama.load(rng, pack)
-    light = lighting.from_panorama(image)
+    name, image, light = panorama.load(rng, pack)
     meshes = [panorama.ground(rng, image, light, space)]
     things = (*furniture.ABOUT, plants.potted, furniture.armchair)
     if name not in panorama.INDOORS:
@@ -123,15 +121,14 @@ def _panorama(rng, space: Space, pack: Pack, pictures) -> Stage:
 
 def _room(rng, space: Space, pack: Pack, pictures) -> Stage:
     meshes, light, meta = room.build(rng, space)
-    name, image = panorama.load(rng, pack, panorama.OUTDOORS)
+    name, image, _ = panorama.load(rng, pack, panorama.OUTDOORS)
     outside = panorama.backdrop(image * np.float32(rng.uniform(0.8, 3.0)), space)
     return Stage(meshes, light, outside, {**meta, "panorama": name})
 
 
 def _outdoors(rng, space: Space, pack: Pack, pictures) -> Stage:
     if rng.random() < 0.4:
-        name, image = panorama.load(rng, pack, panorama.OPEN)
-        light = lighting.from_panorama(image)
+        name, image, light = panorama.load(rng, pack, panorama.OPEN)
     else:
         image, light, name = sky.build(rng)
     height = image.shape[0]
