@@ -1,20 +1,38 @@
-"""The device mesh, and which axis of it each axis of a parameter is split over."""
+"""The device mesh, and which of its axes each axis of a parameter or an activation is split over.
 
+A mesh reaches the model through JAX: inside `with jax.set_mesh(make_mesh(...)):` the model's calls
+of `constrain` split its activations; without it they do nothing. Parameters and what follows them
+(gradients, moments, averages) are placed with `state_sharding`, a batch with `batch_sharding`.
+"""
+
+import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.experimental import mesh_utils
+from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
 
 AXES = ("data", "fsdp", "tensor", "sequence")
 
-# Logical axis of a parameter -> mesh axis. Stacked layers are never split: the scan takes them one
-# by one.
-RULES = {"layers": None, "embed": "fsdp", "heads": "tensor", "mlp": "tensor", "vocab": "tensor"}
+# Logical axis -> the mesh axes that it may be split over; one of no entry stays whole. Stacked
+# layers are never split: the scan takes them one by one. Space, in the VAE, is split over what the
+# batch leaves.
+RULES: dict[str | None, tuple[str, ...]] = {
+    "embed": ("fsdp", "sequence"),
+    "heads": ("tensor",),
+    "mlp": ("tensor",),
+    "vocab": ("tensor",),
+    "batch": ("data", "fsdp"),
+    "tokens": ("sequence",),
+    "height": ("sequence", "tensor", "fsdp", "data"),
+    "width": ("sequence", "tensor", "fsdp", "data"),
+}
 
-# Path of a parameter -> its logical axes, counted from the last; parameters of no entry, all of
-# them small, are replicated.
+# End of a parameter's path -> its logical axes, counted from the last; parameters of no entry, all
+# of them small, are replicated.
 _PARAMETERS = (
     (r"blocks/.*attention/[qkv]/kernel", ("embed", "heads")),
     (r"blocks/.*attention/o/kernel", ("heads", "embed")),
@@ -35,28 +53,100 @@ def make_mesh(
     sequence: int = 1,
     devices: Sequence[jax.Device] | None = None,
 ) -> Mesh:
-    """A mesh over `devices` (default: all); ValueError where the sizes do not multiply up."""
+    """A mesh over `devices`: default all; those of a topology serve for compiling.
+
+    Several TPU slices share the data axis, so that only gradients cross the slow network between
+    them. Raises ValueError where the sizes do not multiply up, or slices do not divide `data`.
+    """
     devices = list(jax.devices() if devices is None else devices)
     shape = (data, fsdp, tensor, sequence)
-    if np.prod(shape) != len(devices):
+    if math.prod(shape) != len(devices):
         sizes = ", ".join(f"{axis} {size}" for axis, size in zip(AXES, shape, strict=True))
-        raise ValueError(f"a mesh of {sizes} needs {np.prod(shape)} devices, not {len(devices)}")
-    return jax.make_mesh(shape, AXES, axis_types=(AxisType.Auto,) * len(AXES), devices=devices)
+        raise ValueError(f"a mesh of {sizes} needs {math.prod(shape)} devices, not {len(devices)}")
+    tpus = [device for device in devices if device.platform == "tpu"]
+    slices = len({getattr(device, "slice_index", 0) for device in tpus})
+    if slices > 1:
+        grid = _over_slices(shape, slices, devices)
+    else:
+        grid = mesh_utils.create_device_mesh(shape, devices, allow_split_physical_axes=True)
+    return Mesh(grid, AXES, axis_types=(AxisType.Auto,) * len(AXES))
 
 
-def parameter_spec(path: Sequence[str | int], shape: Sequence[int], mesh: Mesh) -> PartitionSpec:
-    """How to split the parameter at `path`; an axis that does not divide evenly stays whole."""
+def _over_slices(shape: Sequence[int], slices: int, devices: list[jax.Device]) -> np.ndarray:
+    data, *rest = shape
+    if data % slices:
+        raise ValueError(f"{slices} slices need a data axis that they divide, not {data}")
+    return mesh_utils.create_hybrid_device_mesh(
+        (data // slices, *rest), (slices, 1, 1, 1), devices, allow_split_physical_axes=True
+    )
+
+
+def ambient_mesh() -> AbstractMesh | None:
+    """The mesh of `jax.set_mesh` where it is one of ours and has more than one device.
+
+    None inside `shard_map`, where every array is one device's already.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    ours = mesh.axis_names == AXES and mesh.are_all_axes_auto
+    return mesh if ours and mesh.size > 1 else None
+
+
+def platform() -> str:
+    """ "cpu", "gpu" or "tpu": what the program being traced will run on.
+
+    That of the ambient mesh, which may be of devices that this machine lacks; else JAX's default.
+    """
+    device = jax.sharding.get_abstract_mesh().abstract_device
+    return device.platform if device else jax.default_backend()
+
+
+def spec_of(
+    axes: Sequence[str | None], shape: Sequence[int], mesh: Mesh | AbstractMesh
+) -> PartitionSpec:
+    """How to split an array of that shape whose first axes have those logical names.
+
+    Axis by axis, each takes the mesh axes of its rule that divide it and that none before it took.
+    """
+    free = set(mesh.axis_names)
+    entries: list[Any] = []
+    for name, size in zip(axes, shape, strict=False):
+        mine: list[str] = []
+        for axis in RULES.get(name, ()):
+            if axis in free and size % mesh.shape[axis] == 0:
+                mine.append(axis)
+                size //= mesh.shape[axis]
+        free.difference_update(mine)
+        entries.append(tuple(mine) if len(mine) > 1 else mine[0] if mine else None)
+    return PartitionSpec(*entries)
+
+
+def constrain(x: jax.Array, *axes: str | None, like: Sequence[int] | None = None) -> jax.Array:
+    """`x` split over the ambient mesh, if any, by the logical names of its first axes.
+
+    `like` is a shape to judge divisibility by instead of that of `x`, so that arrays of several
+    resolutions are split alike.
+    """
+    mesh = ambient_mesh()
+    if mesh is None:
+        return x
+    return jax.lax.with_sharding_constraint(x, spec_of(axes, like or x.shape, mesh))
+
+
+def ways(axis: str) -> int:
+    """Into how many parts the ambient mesh splits a logical axis, if it divides."""
+    mesh = ambient_mesh()
+    return math.prod(mesh.shape[axis] for axis in RULES[axis]) if mesh else 1
+
+
+def parameter_spec(
+    path: Sequence[str | int], shape: Sequence[int], mesh: Mesh | AbstractMesh
+) -> PartitionSpec:
+    """How to split the parameter whose path ends in `path`; what does not divide stays whole."""
     name = "/".join(map(str, path))
-    logical: tuple[str, ...] = ()
     for pattern, axes in _PARAMETERS:
-        if re.search(pattern + "$", name):
-            logical = axes
-    spec: list[str | None] = [None] * (len(shape) - len(logical))
-    for axis, size in zip(logical, shape[len(shape) - len(logical) :], strict=True):
-        mesh_axis = RULES[axis]
-        fits = mesh_axis is not None and size % mesh.shape[mesh_axis] == 0
-        spec.append(mesh_axis if fits else None)
-    return PartitionSpec(*spec)
+        if re.search(pattern + "$", name) and len(shape) >= len(axes):
+            return spec_of((None,) * (len(shape) - len(axes)) + axes, shape, mesh)
+    return PartitionSpec(*[None] * len(shape))
 
 
 def parameter_sharding(
@@ -64,3 +154,32 @@ def parameter_sharding(
 ) -> NamedSharding:
     """`parameter_spec` on its mesh."""
     return NamedSharding(mesh, parameter_spec(path, shape, mesh))
+
+
+def state_sharding(tree: Any, mesh: Mesh) -> Any:
+    """`NamedSharding`s in the structure of `tree`: each leaf lies as the parameter it is named for.
+
+    The leaves are arrays or `jax.ShapeDtypeStruct`s, the paths those of a pytree: parameters,
+    moments of an optimiser and moving averages all end in the path of their parameter. Leaves that
+    are named for none are replicated.
+    """
+
+    def leaf(path, x):
+        name = jax.tree_util.keystr(path, simple=True, separator="/")
+        # An `nnx.Variable` is a node of the tree, its array the child "value".
+        return parameter_sharding([name.removesuffix("/value")], x.shape, mesh)
+
+    return jax.tree_util.tree_map_with_path(leaf, tree)
+
+
+def batch_sharding(mesh: Mesh, size: int) -> NamedSharding:
+    """The sharding of arrays whose leading axis is a batch of `size` clips.
+
+    Raises ValueError where the clips cannot be shared out evenly.
+    """
+    spec = spec_of(("batch",), (size,), mesh)
+    parts = math.prod(mesh.shape[axis] for axis in RULES["batch"])
+    if size % parts:
+        sizes = " x ".join(f"{axis} {mesh.shape[axis]}" for axis in RULES["batch"])
+        raise ValueError(f"a batch of {size} clips does not divide over {sizes}")
+    return NamedSharding(mesh, spec)

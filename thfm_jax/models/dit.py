@@ -16,9 +16,10 @@ from flax import nnx
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
+from thfm_jax import sharding
 from thfm_jax.config import Compute, DitConfig
-from thfm_jax.ops.attention import attention
 from thfm_jax.ops.embeddings import timestep_embedding
+from thfm_jax.ops.parallel_attention import cross_attention, self_attention
 from thfm_jax.ops.rope import apply_rope
 from thfm_jax.types import Conditioning
 
@@ -59,6 +60,10 @@ class Linear(nnx.Module):
             x.astype(self.dtype), kernel, precision=precision, preferred_element_type=wide
         )
         return (y + self.bias).astype(self.out)
+
+
+def _constrain(x):
+    return sharding.constrain(x, "batch", "tokens")
 
 
 def _layer_norm(x, eps: float):
@@ -122,10 +127,17 @@ class Attention(nnx.Module):
     def split(self, x):
         return x.reshape(*x.shape[:-1], self.heads, -1)
 
+    def join(self, x):
+        return x.reshape(*x.shape[:-2], -1)
+
     def attend_to_self(self, x, rope: RopeTable):
-        q = apply_rope(self.split(self.q_norm(self.q(x))), rope).astype(self.dtype)
-        k = apply_rope(self.split(self.k_norm(self.k(x))), rope).astype(self.dtype)
-        return self._attend(q, k, self.split(self.v(x)), None)
+        """`rope` has a row for each token; those of `x` behind them are padding, seen by none."""
+        count = len(rope[0])
+        cos, sin = (np.pad(part, ((0, x.shape[1] - count), (0, 0))) for part in rope)
+        q = apply_rope(self.split(self.q_norm(self.q(x))), (cos, sin)).astype(self.dtype)
+        k = apply_rope(self.split(self.k_norm(self.k(x))), (cos, sin)).astype(self.dtype)
+        out = self_attention(q, k, self.split(self.v(x)), count, self.implementation)
+        return self.o(self.join(out))
 
     def keys_and_values(self, text):
         k = self.split(self.k_norm(self.k(text))).astype(self.dtype)
@@ -137,11 +149,7 @@ class Attention(nnx.Module):
         keys, values = (jnp.broadcast_to(a, B + a.shape[1:]) for a in (keys, values))
         if bias is not None:
             bias = jnp.broadcast_to(bias, B + bias.shape[1:])
-        return self._attend(q, keys, values, bias)
-
-    def _attend(self, q, k, v, bias):
-        out = attention(q, k, v, bias, self.implementation)
-        return self.o(out.reshape(*out.shape[:-2], -1))
+        return self.o(self.join(cross_attention(q, keys, values, bias, self.implementation)))
 
 
 class FeedForward(nnx.Module):
@@ -229,11 +237,16 @@ class Dit(nnx.Module):
         time = timestep_embedding(timestep, self.config.freq_dim, wide)
         time = self.time_embedding(time)
         projection = self.time_projection(jax.nn.silu(time)).reshape(-1, 6, self.config.dim)
-        text = self.text_embedding(text)
+        # Left split by width, as their kernels are, they would split every block's tokens so too.
+        time, projection = (sharding.constrain(x, "batch") for x in (time, projection))
+        text = self.text_embedding(sharding.constrain(text, "batch"))
         graph, state = nnx.split(self.blocks)
-        keys, values = jax.lax.map(
-            lambda layer: nnx.merge(graph, layer).cross_attention.keys_and_values(text), state
-        )
+
+        def keys_and_values(layer):
+            both = nnx.merge(graph, layer).cross_attention.keys_and_values(text)
+            return tuple(sharding.constrain(x, "batch", None, "heads") for x in both)
+
+        keys, values = jax.lax.map(keys_and_values, state)
         return Conditioning(
             modulation=self.blocks.modulation[:, None] + projection,
             head_modulation=self.head.modulation[...] + time[:, None],
@@ -250,13 +263,15 @@ class Dit(nnx.Module):
         self, x: Float[Array, "B S D"], conditioning: Conditioning, rope: RopeTable
     ) -> Float[Array, "B S D"]:
         """All blocks. `rope` has a row for each of the S tokens."""
-        c = conditioning
+        c, S = conditioning, x.shape[1]
         graph, state = nnx.split(self.blocks)
+        x = _constrain(jnp.pad(x, ((0, 0), (0, -S % sharding.ways("tokens")), (0, 0))))
 
         def block(x, layer):
             state, modulation, keys, values = layer
             x = checkpoint_name(x, "block_input")
-            return nnx.merge(graph, state)(x, modulation, keys, values, c.text_bias, rope), None
+            x = nnx.merge(graph, state)(x, modulation, keys, values, c.text_bias, rope)
+            return _constrain(x), None
 
         if self.compute.remat != "none":
             policy = _REMAT[self.compute.remat]
@@ -264,7 +279,7 @@ class Dit(nnx.Module):
             block = jax.checkpoint(block, policy=policy, prevent_cse=not self.compute.scan)
         layers = (state, c.modulation, c.text_keys, c.text_values)
         x, _ = jax.lax.scan(block, x, layers, unroll=1 if self.compute.scan else self.config.layers)
-        return x
+        return x[:, :S]
 
     def project(
         self, x: Float[Array, "B N D"], conditioning: Conditioning

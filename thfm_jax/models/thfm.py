@@ -14,6 +14,7 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
+from thfm_jax import sharding
 from thfm_jax.config import Compute, ThfmConfig
 from thfm_jax.models.dit import Dit
 from thfm_jax.models.sparse import CHANNELS, KeypointTokens
@@ -60,14 +61,17 @@ class Thfm(nnx.Module):
         rope = rope_table(
             np.concatenate(positions), c.dit.head_dim, c.dit.rope_theta, c.dit.rope_length
         )
-        video = self.dit.embed(patchify(latents, c.dit.patch))
+        video = self.dit.embed(patchify(sharding.constrain(latents, "batch"), c.dit.patch))
         N = video.shape[1]
         x = jnp.concatenate([video, self.sparse(B, grid[0]).astype(video.dtype)], axis=1)
         x = self.dit.trunk(x, conditioning, rope)
-        out = unpatchify(self.dit.project(x[:, :N], conditioning), grid, c.dit.patch)
+        video, keypoints = self.dit.project(x[:, :N], conditioning), x[:, N:]
+        # Small from here on: every device has whole clips.
+        video, keypoints = (sharding.constrain(y, "batch") for y in (video, keypoints))
+        out = unpatchify(video, grid, c.dit.patch)
         if c.reading == "velocity":
             out = latents - out
-        return ModelOutput(latents=out, sparse=self.sparse.read(x[:, N:]))
+        return ModelOutput(latents=out, sparse=self.sparse.read(keypoints))
 
     def perceive_tasks(
         self,

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from thfm_jax import sharding
 from thfm_jax.config import Compute, VaeConfig
 from thfm_jax.ops.attention import attention
 from thfm_jax.ops.convolution import conv2d, conv3d
@@ -256,10 +257,10 @@ class Vae(nnx.Module):
 
         Raises ValueError where the clip's size does not fit the VAE.
         """
-        self.config.latent_grid(*video.shape[1:4])
+        split = self._split(video.shape[0], self.config.latent_grid(*video.shape[1:4]))
 
         def run(chunk, stream):
-            return self.quant.linear(self.encoder(chunk, stream))
+            return split(self.quant.linear(self.encoder(split(chunk), stream)))
 
         chunk = self._chunk() * self.config.temporal_stride
         out = _in_chunks(run, video.astype(self.compute.vae_dtype), chunk)
@@ -277,17 +278,27 @@ class Vae(nnx.Module):
         """Video, clipped to [-1, 1], of standardised latents; at least float32."""
         shift, scale = self._statistics(jnp.promote_types(latents.dtype, jnp.float32))
         z = (latents * scale + shift).astype(self.compute.vae_dtype)
+        split = self._split(latents.shape[0], latents.shape[1:4])
 
         def run(chunk, stream):
-            return self.decoder(self.post_quant.linear(chunk), stream)
+            return split(self.decoder(self.post_quant.linear(split(chunk)), stream))
 
         out = _in_chunks(run, z, self._chunk())
         return jnp.clip(out.astype(scale.dtype), -1.0, 1.0)
 
     def _chunk(self) -> int:
         if self.compute.vae_chunk is None:
-            return 1 if jax.default_backend() == "cpu" else 5
+            return 1 if sharding.platform() == "cpu" else 5
         return self.compute.vae_chunk
+
+    def _split(self, B: int, latent_grid: tuple[int, ...]):
+        """What splits a video of any resolution over the mesh, in space too, as its latents.
+
+        Constraints at both ends are enough: XLA splits all that lies between alike, and exchanges
+        the rows that a convolution needs of the neighbours.
+        """
+        axes, like = ("batch", None, "height", "width"), (B, *latent_grid)
+        return lambda x: sharding.constrain(x, *axes, like=like)
 
     def _statistics(self, dtype):
         return (jnp.asarray(v, dtype) for v in (self.config.latent_mean, self.config.latent_std))

@@ -5,6 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from thfm_jax import sharding
+
 # XLA attention handles as many queries at a time as keep the logits below this many bytes. On CPUs
 # logits that stay in the cache are also the fastest (docs/benchmarks.md).
 LOGITS_BYTES = {"cpu": 32 << 20, "gpu": 1 << 30, "tpu": 512 << 20}
@@ -37,7 +39,7 @@ def attention(
 
 
 def _best(q) -> str:
-    platform, head_dim = jax.default_backend(), q.shape[-1]
+    platform, head_dim = sharding.platform(), q.shape[-1]
     if platform == "gpu" and q.dtype == jnp.bfloat16 and head_dim % 8 == 0 and head_dim <= 128:
         return "cudnn"
     if platform == "tpu" and head_dim % 128 == 0:
@@ -49,7 +51,7 @@ def _xla(q, k, v, bias):
     """Exact attention over query chunks, so that no [S, T] array of logits is ever whole."""
     B, S, heads, hd = q.shape
     wide = jnp.promote_types(q.dtype, jnp.float32)
-    budget = LOGITS_BYTES.get(jax.default_backend(), 1 << 30)
+    budget = LOGITS_BYTES.get(sharding.platform(), 1 << 30)
     chunk = max(budget // (B * heads * k.shape[1] * np.dtype(wide).itemsize), 16)
     chunks = -(-S // chunk)
     if chunks == 1:

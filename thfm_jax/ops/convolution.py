@@ -6,6 +6,8 @@ import operator
 import jax
 from jaxtyping import Array, Float
 
+from thfm_jax import sharding
+
 
 def conv3d(
     x: Float[Array, "B T H W I"],
@@ -19,7 +21,7 @@ def conv3d(
     for each time tap: XLA has no fast 3-D convolution for CPUs, but a fast 2-D one.
     """
     if implementation == "auto":
-        implementation = "planes" if jax.default_backend() == "cpu" else "native"
+        implementation = "planes" if sharding.platform() == "cpu" else "native"
     taps, height, width = kernel.shape[:3]
     padding = [(height // 2, height // 2), (width // 2, width // 2)]
     precision = _precision(x)
