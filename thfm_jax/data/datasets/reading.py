@@ -41,14 +41,14 @@ class Shard:
             # ArrayRecord compares a checksum of its own, and says so with a RuntimeError.
             key, data = envelope.unwrap(reader.read([position])[0])
             return key, Record(data)
-        except (RecordError, RuntimeError, OSError) as error:
+        except (RecordError, RuntimeError) as error:
             raise RecordError(f"{self.path}, record {position}: {error}") from error
 
     def check(self) -> None:
         """Raises RecordError where the file is missing, cut off, or of another length."""
         try:
             _reader(str(self.path), self.clips)
-        except (RecordError, OSError) as error:
+        except RecordError as error:
             raise RecordError(f"{self.path}: {error}") from error
 
 
@@ -169,11 +169,13 @@ def _shards(folder: Path, name: str, split: dict) -> tuple[Shard, ...]:
 
 @functools.lru_cache(_OPEN_SHARDS)
 def _reader(path: str, clips: int) -> ArrayRecordReader:
-    """The open file, kept by this process; RecordError where it has another number of records."""
+    """The open file, kept by this process; RecordError where it is no whole file of so many."""
     reader = ArrayRecordReader(path, "readahead_buffer_size:0")
-    if not reader.ok():
-        # Says why, and would say so only on reading.
-        reader.read([0])
+    try:
+        if not reader.ok():
+            reader.read([0])  # fails, and says why
+    except RuntimeError as error:
+        raise RecordError(str(error)) from error
     if reader.num_records() != clips:
         raise RecordError(f"expected {clips} records, got {reader.num_records()}")
     return reader

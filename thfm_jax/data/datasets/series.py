@@ -1,4 +1,4 @@
-"""The endless series of clips that a seed names, as records: the one way to them, whoever stores."""
+"""The clips that a seed names, as records: the one way to them, whoever stores them."""
 
 import dataclasses
 
