@@ -119,9 +119,9 @@ def sofa(
         for side in (-1, 1):
             arm = cushion(thick, height + rng.uniform(0.12, 0.22), depth, 0.25)
             parts.append(Part(arm.moved(side * (width + thick) / 2), material, True))
-    if back and rng.random() < 0.5:
+    if back and width > 1.0 and rng.random() < 0.6:
         pillow = cushion(0.42, 0.42, 0.14, 0.6).turned(rng.uniform(-0.4, 0.4), -0.3)
-        x = rng.choice((-1, 1)) * max(width / 2 - 0.2, 0)
+        x = rng.choice((-1, 1)) * (width / 2 - 0.2)
         parts.append(Part(pillow.moved(x, height, -depth / 2 + 0.12), accent, True))
     return parts
 

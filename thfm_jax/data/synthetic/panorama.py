@@ -1,5 +1,6 @@
 """Surroundings made of a panorama: its own picture laid on the ground, and things upon it."""
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 
@@ -21,8 +22,11 @@ INDOORS = (
 OUTDOORS = ("city", "dawn", "forest", "park", "sky", "sunrise", "sunset", "venice")
 OPEN = ("city", "dawn", "park", "sky", "sunrise", "sunset", "venice", "night")
 
-# Degrees below the horizon at which the ground's picture is sampled: dense where it is far.
-_DOWN_DEG = (0.3, 0.7, 1.3, 2.2, 3.5, 5, 7, 9, 12, 15, 19, 24, 29, 35, 42, 50, 59, 68, 78, 90)
+# Degrees below the horizon of the rings that carry the ground's colours: dense where it is far.
+_DOWN_DEG = np.array(
+    (0.3, 0.7, 1.2, 1.8, 2.5, 3.4, 4.5, 5.8, 7.2, 8.7, 10.3, 12, 14, 16, 18.2, 20.5, 23, 26, 29)
+    + (33, 37, 42, 48, 55, 63, 72, 81, 90)
+)
 
 
 def load(
@@ -73,30 +77,36 @@ def ground(rng: np.random.Generator, image: np.ndarray, light: Lighting, space: 
     seam at the horizon; yet it moves as a ground does, and takes shadows. Its tint is the
     panorama's radiance over the light that arrives.
     """
-    frame = len(space.camera.rotation) // 2
-    eye, ahead = space.camera.positions[frame], np.arctan2(space.ahead[0], -space.ahead[1])
-    fine = np.radians(np.arange(-60, 60, 2.0))
-    coarse = np.radians(np.arange(60, 301, 12.0))
-    azimuth = ahead + np.concatenate([fine, coarse])
-    down = np.radians(_DOWN_DEG)
-    radius = eye[1] / np.tan(down)
-    points = np.zeros((len(down), len(azimuth), 3))
-    points[..., 0] = eye[0] + radius[:, None] * np.sin(azimuth)
-    points[..., 2] = eye[2] - radius[:, None] * np.cos(azimuth)
-    uv = points[..., [0, 2]]
-    sheet = solids.grid(points, uv)
+    eye = space.camera.positions[len(space.camera.rotation) // 2]
+    ahead = np.arctan2(space.ahead[0], -space.ahead[1])
+    fine, coarse = np.arange(-46.5, 46.5, 1.5), np.linspace(46.5, 313.5, 25)
+    azimuth = ahead + np.radians(np.concatenate([fine, coarse]))
+    radius = eye[1] / np.tan(np.radians(_DOWN_DEG))[:, None]
+    points = np.zeros((len(radius), len(azimuth), 3))
+    points[..., 0] = eye[0] + radius * np.sin(azimuth)
+    points[..., 2] = eye[2] - radius * np.cos(azimuth)
 
-    height, width = image.shape[:2]
-    row = np.minimum((0.5 + down / np.pi) * height, height - 1).astype(int)
-    column = np.floor((azimuth / (2 * np.pi) + 0.5) % 1 * width).astype(int)
-    colour = image[row[:, None], column].reshape(-1, 3)
     material = _detail(rng)
+    colour = _below(image, azimuth).reshape(-1, 3)
     arriving = lighting.shown(light, np.array([0.0, 1.0, 0.0])) * material.albedo.mean(axis=(0, 1))
     tint = np.clip(colour / np.maximum(arriving, 1e-3), 0, 6).astype(np.float32)
-    flat = np.broadcast_to(sheet.vertices, (1, *sheet.vertices.shape)).astype(np.float32)
-    return Mesh(
-        flat, sheet.triangles, sheet.uv.astype(np.float32), material, tint=tint, shades=False
-    )
+    mesh = solids.grid(points, points[..., [0, 2]]).mesh(material, shades=False)
+    return dataclasses.replace(mesh, tint=tint)
+
+
+def _below(image: np.ndarray, azimuth: Float[np.ndarray, "A"]) -> Float[np.ndarray, "R A 3"]:
+    """The panorama's mean colours about each of `_DOWN_DEG` and the azimuths."""
+    height, width = image.shape[:2]
+    middles = (_DOWN_DEG[1:] + _DOWN_DEG[:-1]) / 2
+    edges = ((0.5 + np.concatenate([[0.0], middles]) / 180) * height).astype(int)
+    edges = np.maximum.accumulate(np.maximum(edges, height // 2 + np.arange(len(edges)) // 3))
+    rings = np.add.reduceat(image, edges, axis=0)
+    counts = np.maximum(np.diff(np.append(edges, height)), 1)
+    rings = ndimage.uniform_filter1d(rings / counts[:, None, None], 3, axis=1, mode="wrap")
+    place = (azimuth / (2 * np.pi) + 0.5) % 1 * width - 0.5
+    left = np.floor(place).astype(int)
+    share = (place - left)[:, None]
+    return rings[:, left % width] * (1 - share) + rings[:, (left + 1) % width] * share
 
 
 def _detail(rng: np.random.Generator) -> Material:
@@ -106,7 +116,7 @@ def _detail(rng: np.random.Generator) -> Material:
     albedo = np.repeat((0.5 + contrast * (fine - 0.5))[..., None], 3, axis=-1)
     repeat = rng.uniform(0.4, 1.2)
     height = fine * np.float32(rng.uniform(0.001, 0.008) / repeat)
-    return Material(albedo, (repeat, repeat), height, specular=0.03, roughness=0.85)
+    return Material(albedo, (repeat, repeat), height, specular=0.0, roughness=1.0)
 
 
 def backdrop(image: np.ndarray, space: Space) -> Backdrop:
