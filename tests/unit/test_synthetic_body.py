@@ -245,6 +245,16 @@ def test_scaled_bones_are_that_much_longer(model):
     assert np.linalg.norm(tip - knuckle) > 0.12
 
 
+def test_arrays_of_other_shapes_are_refused(model, person):
+    rotations, translation = still(model, 2)
+    with pytest.raises(ValueError, match="rotations"):
+        model.pose(person, rotations[:, :100], translation)
+    with pytest.raises(ValueError, match="translation"):
+        model.pose(person, rotations, translation[:1])
+    with pytest.raises(ValueError, match="expression"):
+        model.pose(person, rotations, translation, np.zeros((1, 52), np.float32))
+
+
 def test_unknown_features_and_bones_are_named(model):
     with pytest.raises(ValueError, match="nose/long"):
         model.shape(Phenotype(features={"nose/long": 1.0}))

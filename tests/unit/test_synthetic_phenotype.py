@@ -42,7 +42,7 @@ def test_the_shares_of_each_macro_family_sum_to_one(age, gender, muscle, weight,
 @pytest.mark.parametrize("end", [0.1, 0.9])
 def test_every_macro_target_of_children_and_adults_exists(model, age, gender, end):
     weights = macros.weights(age, gender, end, end, end, end, end, (0.2, 0.3, 0.5))
-    assert not weights.keys() - model.targets.keys()
+    assert not weights.keys() - model.targets.index.keys()
 
 
 @given(ages, unit, unit, unit)
@@ -99,7 +99,7 @@ def test_features_are_targets_of_the_pack_with_weights_in_range(model):
     rng = np.random.default_rng(2)
     for cartoon in (False, True):
         features = sample_phenotype(rng, cartoon).features
-        assert not features.keys() - model.targets.keys()
+        assert not features.keys() - model.targets.index.keys()
         assert min(features.values()) >= 0 and max(features.values()) <= 1
 
 

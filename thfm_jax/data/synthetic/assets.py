@@ -25,7 +25,7 @@ FORMAT = "thfm-humans-1"
 OPTIONAL = {"hdri": "HDRI panoramas", "animals": "skinned animals"}
 _BUILD = "python -m experiments.build_assets"
 # What reading a damaged zip file may raise.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error)
+_DAMAGE: tuple[type[Exception], ...] = (zipfile.BadZipFile, zlib.error, struct.error)
 _DAMAGE += (EOFError, OSError, ValueError, RuntimeError)
 # The earliest date that a zip file can hold: a rebuild gives the same bytes.
 _EPOCH = (1980, 1, 1, 0, 0, 0)

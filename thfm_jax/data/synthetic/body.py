@@ -6,17 +6,17 @@ about their heads in rest-world axes, so that bone rolls play no role.
 
 import dataclasses
 import functools
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from thfm_jax.data.synthetic import landmarks, parts, patches, regions, scaling, skinning
+from thfm_jax.data.synthetic import landmarks, patches, regions, scaling, skinning
 from thfm_jax.data.synthetic.assets import Pack
 from thfm_jax.data.synthetic.closest import Surface
 from thfm_jax.data.synthetic.phenotype import Phenotype
+from thfm_jax.data.synthetic.targets import Targets
 
-_STEP_M = 1e-4  # unit of the pack's targets
+_UNIT = "face/"  # folder of the face units among the targets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +71,7 @@ class BodyModel:
       patches: name → surface: body, tights, skirt, hair, left_eye, right_eye, upper_teeth,
         lower_teeth, tongue, lashes.
       template: [V, 3] float32 canonical dense-pose positions.
+      targets: the shape targets that phenotypes and expressions weigh.
       part: uint8 [V] of `parts.NAMES`.
       regions: name → float32 [V] in [0, 1]: soft masks of the skin.
       weights: skin weights.
@@ -84,29 +85,21 @@ class BodyModel:
         self.parents = pack["rig/parents"]
         self.weights = Weights(pack["rig/weight_bones"].astype(np.int32), pack["rig/weights"])
         self._head_ids, self._tail_ids = pack["rig/heads"], pack["rig/tails"]
-        self._start = pack["targets/start"]
-        self._vertex = np.cumsum(pack["targets/vertex_steps"], dtype=np.uint16)
-        steps = np.cumsum(pack["targets/delta_steps"], axis=1, dtype=np.int16)
-        self._delta = np.ascontiguousarray(steps.T)
-        self.targets = {str(name): index for index, name in enumerate(pack["targets/names"])}
-        units = [name for name in self.targets if name.startswith("face/")]
-        self.expressions = tuple(name.removeprefix("face/") for name in units)
-        self._units = np.array([self.targets[name] for name in units], np.int64)
-        self.patches, self.part = patches.read(pack, self.bones, *self.weights)
-        self.regions = regions.read(pack, self.patches["body"], self.part)
-        scalp = np.where(self._of("hair"), 1, self.regions["scalp"])
-        self.part[scalp > 0.5] = parts.INDEX["scalp"]
-        self.patches = {
-            name: patches.with_scalp(patch, scalp) for name, patch in self.patches.items()
-        }
-        self._body_ids = np.unique(self.patches["body"].vertex_ids)
+        self.targets = Targets(pack)
+        units = [name for name in self.targets.index if name.startswith(_UNIT)]
+        self.expressions = tuple(name.removeprefix(_UNIT) for name in units)
+        by_bones, part = patches.read(pack, self.bones, *self.weights)
+        self.regions = regions.read(pack, by_bones["body"], part)
+        self.patches, self.part = patches.with_scalp(by_bones, part, self.regions["scalp"])
+        body = self.patches["body"]
+        self._body_ids = np.unique(body.vertex_ids)
         self.rest = raw - np.array([0, raw[self._body_ids, 1].min(), 0], np.float32)
         self.template = patches.template(self.rest, self.patches)
-        body = self.patches["body"]
-        corners = body.vertex_ids[body.triangles]
-        # Without the cavity of the mouth.
-        self._outer = corners[self.regions["inside_mouth"][corners].max(axis=1) < 0.5]
         self._landmarks = landmarks.find(self.rest, self._body_ids, self.bone)
+        # The skin as a joint sees it: without the cavity of the mouth.
+        corners = body.vertex_ids[body.triangles]
+        outside = self.regions["inside_mouth"][corners].max(axis=1) < 0.5
+        self._skin = Surface(self.rest, corners[outside])
 
     @staticmethod
     def load(pack: Pack) -> "BodyModel":
@@ -117,15 +110,14 @@ class BodyModel:
         """The person at rest; ValueError for an unknown feature or bone."""
         vertices = self.rest.copy()
         # A macro target that moves nothing has no file.
-        known = {name: w for name, w in phenotype.macros.items() if name in self.targets}
-        self._add(vertices, {**known, **phenotype.features})
+        macros = {name: w for name, w in phenotype.macros.items() if name in self.targets.index}
+        self.targets.add(vertices, {**macros, **phenotype.features})
         heads, tails = self._ends(vertices)
         size = self._face_span(heads) / self._face_span(self._ends(self.rest)[0])
         if phenotype.scales:
             maps, sizes = scaling.maps(phenotype.scales, self.bone, self.parents, heads, tails)
-            vertices = skinning.skin(vertices[None], maps[None].astype(np.float32), *self.weights)[
-                0
-            ]
+            stretch = maps[None].astype(np.float32)
+            vertices = skinning.skin(vertices[None], stretch, *self.weights)[0]
             heads, tails = (_apply(maps, ends) for ends in (heads, tails))
             size *= sizes[self.bone["head"]]
         floor = vertices[self._body_ids, 1].min()
@@ -149,16 +141,21 @@ class BodyModel:
             in the world is its parent's times its own; identity is rest.
           translation: [T, 3] metres, added to the root's head at rest.
           expression: [T, 52] weights of `expressions`, or None for a calm face.
+
+        Raises:
+          ValueError: the arrays are not of these shapes.
         """
+        frames = len(rotations)
+        _check("rotations", rotations, (frames, len(self.bones), 3, 3))
+        _check("translation", translation, (frames, 3))
         local = np.ascontiguousarray(rotations, np.float64)
         moved = np.ascontiguousarray(translation, np.float64)
         world = skinning.chain(self.parents, shape.heads, local, moved)
         rest = shape.vertices[None]
         if expression is not None:
+            _check("expression", expression, (frames, len(self.expressions)))
             rest = self._expressed(shape, expression)
-        vertices = skinning.skin(
-            rest, world.astype(np.float32), self.weights.bones, self.weights.values
-        )
+        vertices = skinning.skin(rest, world.astype(np.float32), *self.weights)
         return Posed(vertices, world, _apply(world, shape.heads))
 
     def joints(self, shape: Shape, posed: Posed) -> np.ndarray:
@@ -168,37 +165,19 @@ class BodyModel:
     def joint_radius(self, shape: Shape) -> np.ndarray:
         """[52] float64 metres at rest from each joint to the nearest skin; 0 for those on it."""
         still = landmarks.place(self._landmarks, shape.vertices[None], shape.heads[None])[0]
-        skin = Surface(shape.vertices, self._outer)
         inside = self._landmarks.bones.any(axis=1)
-        return np.where(inside, skin.closest(still).distance, 0.0)
-
-    def _of(self, name: str) -> np.ndarray:
-        """bool [V]: the vertices of a patch."""
-        mask = np.zeros(len(self.weights.bones), bool)
-        mask[self.patches[name].vertex_ids] = True
-        return mask
+        distance = self._skin.moved(shape.vertices).closest(still).distance
+        return np.where(inside, distance, 0.0)
 
     def _expressed(self, shape: Shape, expression: np.ndarray) -> np.ndarray:
+        """[T, V, 3] float32 vertices at rest with the face of each frame."""
         frames = np.repeat(shape.vertices[None], len(expression), axis=0)
         for vertices, weights in zip(frames, expression, strict=True):
-            active = np.flatnonzero(weights)
-            skinning.add_targets(
-                vertices,
-                self._start,
-                self._vertex,
-                self._delta,
-                self._units[active],
-                (_STEP_M * shape.expression_scale) * weights[active].astype(np.float64),
-            )
+            units = {
+                _UNIT + self.expressions[unit]: weights[unit] for unit in np.flatnonzero(weights)
+            }
+            self.targets.add(vertices, units, shape.expression_scale)
         return frames
-
-    def _add(self, vertices: np.ndarray, weights: Mapping[str, float]) -> None:
-        """Adds targets to `vertices` in place."""
-        if unknown := weights.keys() - self.targets.keys():
-            raise ValueError(f"there are no targets {sorted(unknown)}")
-        ids = np.array([self.targets[name] for name in weights], np.int64)
-        values = _STEP_M * np.array(list(weights.values()), np.float64)
-        skinning.add_targets(vertices, self._start, self._vertex, self._delta, ids, values)
 
     def _ends(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """[J, 3] float64 heads and tails of the bones in a body at rest."""
@@ -210,6 +189,11 @@ class BodyModel:
         left, right, jaw = (heads[self.bone[name]] for name in ("eye.L", "eye.R", "jaw"))
         middle = (left + right) / 2
         return float(np.linalg.norm(left - right) + np.linalg.norm(middle - jaw))
+
+
+def _check(name: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"{name} has the shape {array.shape}, expected {shape}")
 
 
 def _apply(maps: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The point of a triangle mesh next to any other point, exactly."""
 
+import copy
 from typing import NamedTuple
 
 import numba
@@ -33,14 +34,23 @@ class Surface:
     """
 
     def __init__(self, vertices: np.ndarray, triangles: np.ndarray):
+        self._triangles = triangles
         self._corners = np.asarray(vertices, np.float64)[triangles]
         levels = int(np.ceil(np.log2(max(len(triangles) / _LEAF, 1))))
-        self._tree = _boxes(self._corners, 2 ** (levels + 1) - 1)
+        self._cuts = _cut(self._corners, 2 ** (levels + 1) - 1)
+        self._boxes = _fit(self._corners, *self._cuts)
+
+    def moved(self, vertices: np.ndarray) -> "Surface":
+        """The same triangles with other vertices [V, 3]; quicker than a new tree."""
+        other = copy.copy(self)
+        other._corners = np.asarray(vertices, np.float64)[self._triangles]
+        other._boxes = _fit(other._corners, *self._cuts)
+        return other
 
     def closest(self, points: np.ndarray) -> Closest:
         """The point of the mesh next to each of `points` [*, 3]; the first found if several are."""
         query = np.ascontiguousarray(points, np.float64).reshape(-1, 3)
-        triangle, barycentric, squared = _search(query, self._corners, *self._tree)
+        triangle, barycentric, squared = _search(query, self._corners, *self._cuts, *self._boxes)
         found = np.einsum("nk,nkd->nd", barycentric, self._corners[triangle])
         shape = np.shape(points)[:-1]
         return Closest(
@@ -52,28 +62,44 @@ class Surface:
 
 
 @numba.njit(cache=True)
-def _boxes(corners, nodes):
-    """A complete binary tree: node i holds the triangles `order[start[i]:end[i]]` in a box and has
-    the children 2 i + 1 and 2 i + 2, which halve it across its longest side."""
+def _cut(corners, nodes):
+    """A complete binary tree: node i holds the triangles `order[start[i]:end[i]]` and has the
+    children 2 i + 1 and 2 i + 2, which halve it where its centres spread most."""
     order = np.arange(len(corners))
     start, end = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
-    low, high = np.full((nodes, 3), np.inf), np.full((nodes, 3), -np.inf)
     end[0] = len(corners)
-    for node in range(nodes):
+    for node in range((nodes - 1) // 2):
         ids = order[start[node] : end[node]].copy()
-        for i in ids:
-            for k in range(3):
-                for c in range(3):
-                    low[node, c] = min(low[node, c], corners[i, k, c])
-                    high[node, c] = max(high[node, c], corners[i, k, c])
+        axis, widest = 0, -1.0
+        for k in range(3):
+            centre = corners[ids, 0, k] + corners[ids, 1, k] + corners[ids, 2, k]
+            if centre.max() - centre.min() > widest:
+                axis, widest = k, centre.max() - centre.min()
+        centre = corners[ids, 0, axis] + corners[ids, 1, axis] + corners[ids, 2, axis]
+        order[start[node] : end[node]] = ids[np.argsort(centre, kind="mergesort")]
+        middle = (start[node] + end[node]) // 2
+        start[2 * node + 1], end[2 * node + 1] = start[node], middle
+        start[2 * node + 2], end[2 * node + 2] = middle, end[node]
+    return order, start, end
+
+
+@numba.njit(cache=True)
+def _fit(corners, order, start, end):
+    """[nodes, 3] lower and upper corners of the nodes' boxes."""
+    nodes = len(start)
+    low, high = np.full((nodes, 3), np.inf), np.full((nodes, 3), -np.inf)
+    for node in range(nodes - 1, -1, -1):
         if 2 * node + 2 < nodes:
-            axis = np.argmax(high[node] - low[node])
-            centre = corners[ids, 0, axis] + corners[ids, 1, axis] + corners[ids, 2, axis]
-            order[start[node] : end[node]] = ids[np.argsort(centre, kind="mergesort")]
-            middle = (start[node] + end[node]) // 2
-            start[2 * node + 1], end[2 * node + 1] = start[node], middle
-            start[2 * node + 2], end[2 * node + 2] = middle, end[node]
-    return order, start, end, low, high
+            for k in range(3):
+                low[node, k] = min(low[2 * node + 1, k], low[2 * node + 2, k])
+                high[node, k] = max(high[2 * node + 1, k], high[2 * node + 2, k])
+        else:
+            for n in range(start[node], end[node]):
+                for corner in range(3):
+                    for k in range(3):
+                        low[node, k] = min(low[node, k], corners[order[n], corner, k])
+                        high[node, k] = max(high[node, k], corners[order[n], corner, k])
+    return low, high
 
 
 @numba.njit(cache=True)

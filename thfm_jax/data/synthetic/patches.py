@@ -62,7 +62,7 @@ def bone_part(bone: str) -> int:
 def read(
     pack: Pack, bones: tuple[str, ...], weight_bones: np.ndarray, weights: np.ndarray
 ) -> tuple[dict[str, Patch], np.ndarray]:
-    """All patches by name, and the part uint8 [V] of each vertex but for the scalp.
+    """All patches by name, and the part uint8 [V] of each vertex; the scalp counts as face.
 
     Args:
       pack: the asset pack.
@@ -77,11 +77,24 @@ def read(
     return patches, shares.argmax(axis=1).astype(np.uint8)
 
 
-def with_scalp(patch: Patch, scalp: np.ndarray) -> Patch:
-    """`patch` with part "scalp" where the mask `scalp` [V] is above one half."""
-    hairy = scalp[patch.vertex_ids][patch.triangles].mean(axis=1) > 0.5
-    part = np.where(hairy, parts.INDEX["scalp"], patch.part).astype(np.uint8)
-    return dataclasses.replace(patch, part=part)
+def with_scalp(
+    patches: dict[str, Patch], part: np.ndarray, scalp: np.ndarray
+) -> tuple[dict[str, Patch], np.ndarray]:
+    """Patches and parts of vertices where hair, and the skin that grows it, is scalp.
+
+    Args:
+      patches: from `read`.
+      part: uint8 [V], from `read`.
+      scalp: float32 [V] mask of the skin.
+    """
+    hairy = scalp > 0.5
+    hairy[patches["hair"].vertex_ids] = True
+    relabelled = {}
+    for name, patch in patches.items():
+        corners = hairy[patch.vertex_ids][patch.triangles]
+        labels = np.where(corners.sum(axis=1) >= 2, parts.INDEX["scalp"], patch.part)
+        relabelled[name] = dataclasses.replace(patch, part=labels.astype(np.uint8))
+    return relabelled, np.where(hairy, parts.INDEX["scalp"], part).astype(np.uint8)
 
 
 def _part_shares(

@@ -21,20 +21,21 @@ _PAINTED = {
     "lips": "lips",
     "toenails": "toenails",
 }
+_Line = tuple[tuple[float, float], ...]
 # (z, y) in profile, back to front. Hair grows above: nape, behind the ear, over the ear, in front
 # of the ear, temple, forehead.
-_HAIRLINE = (
+_HAIRLINE: _Line = (
     *((-0.20, 0.650), (-0.010, 0.655), (0.010, 0.670), (0.025, 0.700), (0.034, 0.728)),
     *((0.056, 0.730), (0.060, 0.712), (0.073, 0.712), (0.080, 0.745), (0.100, 0.772)),
     *((0.120, 0.792), (0.140, 0.800), (0.200, 0.800)),
 )
 # Whiskers grow below: in front of the ear, over the cheek, to the lower lip.
-_WHISKERS = (
+_WHISKERS: _Line = (
     *((0.050, 0.600), (0.058, 0.640), (0.062, 0.715), (0.073, 0.712), (0.080, 0.690)),
     *((0.100, 0.672), (0.125, 0.662), (0.140, 0.650), (0.200, 0.646)),
 )
 # (x, y) of a brow seen from the front.
-_BROW = ((0.013, 0.743), (0.022, 0.748), (0.033, 0.750), (0.043, 0.747), (0.051, 0.741))
+_BROW: _Line = ((0.013, 0.743), (0.022, 0.748), (0.033, 0.750), (0.043, 0.747), (0.051, 0.741))
 
 
 def read(pack: Pack, body: Patch, part: np.ndarray) -> dict[str, np.ndarray]:
@@ -61,8 +62,7 @@ def read(pack: Pack, body: Patch, part: np.ndarray) -> dict[str, np.ndarray]:
 def _on_head(vertices: np.ndarray) -> dict[str, np.ndarray]:
     x, y, z = np.abs(vertices[:, 0]), vertices[:, 1], vertices[:, 2]
     front = _step(z, 0.10, 0.12)
-    hairline = np.interp(z, *zip(*_HAIRLINE, strict=True))
-    whiskers = np.interp(z, *zip(*_WHISKERS, strict=True))
+    hairline, whiskers = _curve(z, _HAIRLINE), _curve(z, _WHISKERS)
     moustache = _step(y, 0.661, 0.666) * _step(-y, -0.685, -0.679) * _step(-x, -0.032, -0.024)
     beard = _step(whiskers - y, -0.004, 0.006) * _step(y, 0.585, 0.605) * _step(z, 0.055, 0.068)
     chin = beard * _step(-x, -0.030, -0.018) * front
@@ -101,19 +101,26 @@ def _normals(vertices: np.ndarray, body: Patch) -> np.ndarray:
     return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
 
 
+def _curve(x: np.ndarray, points: _Line) -> np.ndarray:
+    """y of the line through `points` at each x."""
+    return np.interp(x, [point[0] for point in points], [point[1] for point in points])
+
+
 def _step(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """0 below `low`, 1 above `high`, smooth between."""
     t = np.clip((values - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def _round(x: np.ndarray, y: np.ndarray, z: np.ndarray, centre, radius: float) -> np.ndarray:
+def _round(
+    x: np.ndarray, y: np.ndarray, z: np.ndarray, centre: tuple[float, float, float], radius: float
+) -> np.ndarray:
     """1 at `centre`, falling like a Gaussian of half width `radius`."""
     squared = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2
     return np.exp(-np.log(2) * squared / radius**2)
 
 
-def _to_line(x: np.ndarray, y: np.ndarray, points) -> np.ndarray:
+def _to_line(x: np.ndarray, y: np.ndarray, points: _Line) -> np.ndarray:
     """Distance of each (x, y) from the line through `points`."""
     here = np.stack([x, y], axis=-1)
     distances = []

@@ -86,7 +86,7 @@ def read_mesh(obj: str) -> tuple[dict[str, np.ndarray], dict[str, list[int]]]:
                 quads.append([corner[0] for corner in corners])
                 quad_uv.append([corner[1] for corner in corners])
                 patch.append(PATCHES.index(_GROUPS[group]))
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "mesh/vertices": (np.array(vertices) / 10).astype(np.float32),
         "mesh/uv": np.array(uv, np.float32),
         "mesh/quads": np.array(quads, np.int32),
