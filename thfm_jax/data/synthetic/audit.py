@@ -8,7 +8,12 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from thfm_jax import joints
+from thfm_jax.data import geometric
+from thfm_jax.data.synthetic import generator
+from thfm_jax.data.synthetic.assets import Pack
 from thfm_jax.data.synthetic.clip import SyntheticClip
+from thfm_jax.data.synthetic.generator import Settings
+from thfm_jax.data.synthetic.renderer import render
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 VIEWER = np.array([1.0, -1.0, -1.0])  # OpenCV camera axes to viewer axes and back
@@ -182,3 +187,40 @@ def table(rows: Iterable[Mapping[str, float]]) -> list[dict[str, Any]]:
             {"measure": name, "clips": len(values), "mean": float(values.mean()), **spread}
         )
     return lines
+
+
+def consistency(pack: Pack, seed: int, index: int, settings: Settings) -> dict[str, float]:
+    """How far the labels of a clip are from one another: as rendered, mirrored, and cropped.
+
+    The names of what the three have in common begin with "flip " and "crop " in the latter two.
+    """
+    composition = generator.compose(pack, seed, index, settings)
+    rendered = render(composition.scene, settings.supersampling, positions=True)
+    # Colours are no label: the sensor is spared.
+    rgb = np.zeros(rendered.colour.shape, np.uint8)
+    clip = generator.label(composition, rendered, rgb, composition.meta)
+    assert rendered.positions is not None
+    rows = _consistency(clip, rendered.positions)
+
+    frames, (height, width) = len(rgb), settings.size
+    mirrored = geometric.flipped(clip)
+    positions = rendered.positions[:, :, ::-1] * np.array([-1.0, 1.0, 1.0])
+    rows |= {f"flip {name}": value for name, value in _consistency(mirrored, positions).items()}
+
+    top, left, size = height // 8, width // 8, (height * 3 // 4, width * 3 // 4)
+    window = np.tile([left, top, size[1], size[0]], (frames, 1)).astype(np.float64)
+    cropped = geometric.warp(clip, window, size)
+    positions = rendered.positions[:, top : top + size[0], left : left + size[1]]
+    return rows | {f"crop {n}": value for n, value in _consistency(cropped, positions).items()}
+
+
+def _consistency(clip: SyntheticClip, positions: Float[np.ndarray, "T H W 3"]) -> dict[str, float]:
+    inside, seen = visible_inside(clip)
+    angles = normal_errors_deg(clip)
+    return {
+        "position error, m": position_error_m(clip, positions),
+        "median normal error, deg": float(np.median(angles)) if len(angles) else float("nan"),
+        "reprojection error, px": reprojection_error_px(clip),
+        "visible keypoints": seen,
+        "visible keypoints in the matte": inside,
+    }
