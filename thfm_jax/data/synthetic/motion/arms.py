@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from thfm_jax.data.synthetic.motion import rotations as rot
+from thfm_jax.data.synthetic.motion.curves import smoothstep
 from thfm_jax.data.synthetic.motion.legs import bend
 from thfm_jax.data.synthetic.motion.limits import clamp
 from thfm_jax.data.synthetic.motion.posture import Arms
@@ -81,7 +82,8 @@ def solve(
     )
     # A hand that is wanted somewhere stays there; one that hangs moves with its shoulder.
     wrist = before + offset + (1 - goal.weight[..., None]) * (shoulder - before)
-    elbow, wrist, pole = bend(shoulder, wrist, lengths, pole)
+    pole = _natural(chest, rot.unit(wrist - shoulder), pole)
+    elbow, _, _ = bend(shoulder, wrist, lengths, pole)
     elbow, wrist = push(shoulder, elbow, wrist)
     elbow, wrist, pole = bend(
         shoulder, wrist, lengths, elbow - 0.5 * (shoulder + wrist) + 1e-3 * pole
@@ -164,6 +166,21 @@ def _girdle(chest: np.ndarray, arm: np.ndarray, shrug: np.ndarray) -> tuple[np.n
     clavicle = chest @ rot.exp(np.stack([zero, -forward, 0.6 * elevation], -1))
     blade = clavicle @ rot.exp(np.stack([zero, -0.5 * forward, 0.5 * elevation], -1))
     return clavicle, blade
+
+
+def _natural(chest: np.ndarray, line: np.ndarray, pole: np.ndarray) -> np.ndarray:
+    """`pole` turned about the unit line shoulder-wrist to where a shoulder lets the elbow be.
+
+    The elbow of an arm that swings from the middle of its range without turning is `natural`. Poles
+    within 65 degrees of it stay; those further off come back, the opposite one all the way, so that
+    nothing jumps where a hand passes behind its own shoulder.
+    """
+    local = rot.apply(rot.transpose(chest), line)
+    frame = chest @ rot.swing(np.broadcast_to(_CENTRE, local.shape), local) @ _CENTRE_FRAME
+    natural = -frame[..., 2]
+    pole = rot.unit(pole - (pole * line).sum(-1, keepdims=True) * line)
+    cosine = (natural * pole).sum(-1, keepdims=True)
+    return pole + 2.2 * smoothstep((0.45 - cosine) / 1.45) * natural
 
 
 def _hand(fore: np.ndarray, arms: Arms, goal: Goal) -> tuple[np.ndarray, np.ndarray]:

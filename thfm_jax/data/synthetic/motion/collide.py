@@ -7,15 +7,18 @@ knows nothing of frames: what moves smoothly still does.
 """
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
 from thfm_jax.data.synthetic.motion import rotations as rot
-from thfm_jax.data.synthetic.motion.curves import softplus
+from thfm_jax.data.synthetic.motion.curves import smoothstep, softplus
 from thfm_jax.data.synthetic.motion.rig import SIDES, SPINE, TRUNK, Rig
 
 _ROUNDS = 6
 _WIDTH = 0.004  # metres over which the push sets in
+# The way out for what is deep inside, in the side's chest axes.
+_ESCAPE = rot.unit(np.array([0.8, 0.0, 0.6]))
 # Points of the arm: (upper arm, forearm) shares; beyond 1 lies the hand.
 _UPPER_SHARES = np.array([0.55, 0.8])
 _FORE_SHARES = np.array([0.0, 0.35, 0.7, 1.0, 1.3])
@@ -27,7 +30,7 @@ class Solids:
 
     Attributes:
       bones: [C] names of the bones that carry them.
-      ends: [C, 2, 3] rest positions of their ends.
+      ends: [C, 2, 3] their ends at rest, from the bone's head.
       radii: [C, 2] metres.
       hinders_upper: [C] bool, whether upper arms feel them: those near the shoulder they touch
         anyway.
@@ -47,7 +50,8 @@ def measure(rig: Rig) -> Solids:
     parts = [*_trunk(rig), *_head(rig), *_legs(rig)]
     bones, ends, radii, upper = zip(*parts, strict=True)
     upper_radii, fore_radii = _arm_radii(rig)
-    return Solids(bones, np.array(ends), np.array(radii), np.array(upper), upper_radii, fore_radii)
+    offsets = np.array(ends) - np.array([rig.head_of(bone) for bone in bones])[:, None]
+    return Solids(bones, offsets, np.array(radii), np.array(upper), upper_radii, fore_radii)
 
 
 def _trunk(rig: Rig) -> list:
@@ -141,20 +145,26 @@ def _hangs_from(rig: Rig, name: str, ancestor: str) -> bool:
 class Obstacles:
     """The capsules of one pose in the world, from both sides' frames: [2, T, C, ...]."""
 
-    def __init__(self, solids: Solids, pose):
-        first, last = [], []
-        for bone, ends in zip(solids.bones, solids.ends, strict=True):
-            turn, place = pose.globals[bone], pose.places[bone]
-            offset = ends - pose.rig.head_of(bone)
-            first.append(place + rot.apply(turn, offset[0]))
-            last.append(place + rot.apply(turn, offset[1]))
-        ends = np.stack([np.stack(first, 1), np.stack(last, 1)], -2)
+    def __init__(
+        self, solids: Solids, turns: Mapping[str, np.ndarray], places: Mapping[str, np.ndarray]
+    ):
+        """`turns` [T, 3, 3] and `places` [T, 3]: global rotations and heads of bones by name."""
+        ends = [
+            places[bone][:, None] + rot.apply(turns[bone][:, None], offset)
+            for bone, offset in zip(solids.bones, solids.ends, strict=True)
+        ]
+        ends = np.stack(ends, 1)
         self.solids = solids
         self.start, end = np.moveaxis(np.stack([ends, rot.mirror_points(ends)]), -2, 0)
         self.line = end - self.start
+        chest = turns["spine01"]
+        self.escape = rot.apply(np.stack([chest, rot.mirror(chest)]), _ESCAPE)
 
     def depth(self, points: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """How deep balls lie inside the capsules, and the unit way out.
+
+        Near the surface the way is its normal; the deeper, the more it is the same for all points,
+        outwards and to the front. An arm whose path leads through the body thus goes round it.
 
         Args:
           points: [2, T, P, 3]; radii: [2, P].
@@ -169,7 +179,9 @@ class Obstacles:
         first, last = np.moveaxis(self.solids.radii, -1, 0)
         distance = np.maximum(rot.length(away), 1e-4)
         radius = first + share * (last - first) + radii[:, None, :, None]
-        return radius - distance, away / distance[..., None]
+        inside = smoothstep(1 - distance / radius)[..., None]
+        way = away / radius[..., None] + 1.5 * inside * self.escape[:, :, None, None]
+        return radius - distance, rot.unit(way)
 
     def push(
         self, shoulder: np.ndarray, elbow: np.ndarray, wrist: np.ndarray
@@ -191,6 +203,22 @@ class Obstacles:
             elbow = elbow + 0.5 * upper.sum(2) + 0.5 * ((1 - shares) * fore).sum(2)
             wrist = wrist + 0.5 * (shares * fore).sum(2)
         return elbow, wrist
+
+
+def deepest(
+    solids: Solids, turns: Mapping[str, np.ndarray], places: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """[T] metres by which the deepest point of the arms lies inside the body; below 0 outside."""
+    obstacles = Obstacles(solids, turns, places)
+    shoulder, elbow, wrist = (
+        np.stack([places[f"{bone}.L"], rot.mirror_points(places[f"{bone}.R"])])
+        for bone in ("upperarm01", "lowerarm01", "wrist")
+    )
+    upper, fore = arm_points(shoulder, elbow, wrist)
+    high, _ = obstacles.depth(upper, solids.upper_radii)
+    low, _ = obstacles.depth(fore, solids.fore_radii)
+    high = high[..., solids.hinders_upper]
+    return np.maximum(high.max((0, 2, 3)), low.max((0, 2, 3)))
 
 
 def arm_points(

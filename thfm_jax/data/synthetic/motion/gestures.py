@@ -167,9 +167,9 @@ def clap(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
     return [gesture(0), gesture(1)]
 
 
-def phone(rng: np.random.Generator, actor: Actor) -> list[Gesture]:
+def phone(rng: np.random.Generator, actor: Actor, side: int | None = None) -> list[Gesture]:
     """Holds a telephone to the ear."""
-    side = _one(rng)
+    side = _one(rng) if side is None else side
     place = _at_head(actor, 1.3, -0.35, 0.45)
     return [
         _hold(
@@ -353,5 +353,67 @@ def _wandering(side: int, path: Keys, elbow: np.ndarray, pronation: float) -> Ge
     def gesture(time: np.ndarray, pose: Posture) -> None:
         pose.reaches.append(Reach(side, np.ones(len(time)), "shoulder", path(time), elbow))
         pose.arms.forearm[side] = pronation
+
+    return gesture
+
+
+def hold(
+    rng: np.random.Generator, actor: Actor, held: str, leaning: bool
+) -> tuple[int, list[Gesture]]:
+    """The hand, 0 left or 1 right, that holds something, and what it does with it.
+
+    A hand on which the body leans stays where it is.
+    """
+    side = _one(rng)
+    if leaning:
+        return side, [_carry(rng, side)]
+    if held == "phone":
+        moves = phone if rng.random() < 0.5 else look_at_phone
+        return side, moves(rng, actor, side)
+    if held == "cup":
+        return side, drink(rng, actor, side)
+    if held == "bag" or rng.random() < 0.3:
+        return side, [_carry(rng, side)]
+    return side, [_brandish(rng, side)]
+
+
+def look_at_phone(rng: np.random.Generator, actor: Actor, side: int) -> list[Gesture]:
+    """Reads a telephone held in front of the chest."""
+    place = np.array([rng.uniform(-0.2, -0.05), rng.uniform(-0.5, -0.25), rng.uniform(0.38, 0.5)])
+    frame = hand_frame((-0.35, 0.75, 0.6), (0.3, -0.6, 0.75))
+    down = np.radians(rng.uniform(12, 28))
+    rest = _hold(rng, side, "shoulder", place, _LOW_ELBOW, frame, "hold", 0.02, 1.0)
+
+    def gesture(time: np.ndarray, pose: Posture) -> None:
+        rest(time, pose)
+        pose.neck[:, 0] += down
+
+    return [gesture]
+
+
+def _carry(rng: np.random.Generator, side: int) -> Gesture:
+    """A closed hand on a hanging arm."""
+    fingers = hands.shape(rng, "grip")
+
+    def gesture(time: np.ndarray, pose: Posture) -> None:
+        set_fingers(pose, side, fingers, np.ones(len(time)))
+        pose.arms.abduction[side] += np.radians(4)
+        pose.arms.flexion[side] *= 0.4
+        pose.arms.elbow[side] *= 0.6
+
+    return gesture
+
+
+def _brandish(rng: np.random.Generator, side: int) -> Gesture:
+    """A closed hand in front of the body that moves something about."""
+    fingers = hands.shape(rng, "grip")
+    centre = np.array([rng.uniform(0.0, 0.3), rng.uniform(-0.5, 0.0), rng.uniform(0.4, 0.6)])
+    path = Keys.draw(rng, centre + rng.normal(0, 0.1, (4, 3)), (0.4, 1.0), (0.0, 1.0))
+    frame = hand_frame((-0.3, 0.1, 1.0), (0.9, 0.3, 0.2))
+
+    def gesture(time: np.ndarray, pose: Posture) -> None:
+        ones = np.ones(len(time))
+        pose.reaches.append(Reach(side, ones, "shoulder", path(time), _LOW_ELBOW, frame))
+        set_fingers(pose, side, fingers, ones)
 
     return gesture

@@ -43,13 +43,12 @@ _SITTING = {
     "long": Pose(-14, _same(78, 8, -6, 12, -15), 12, 8),
     "bent": Pose(-14, _same(108, 10, -4, 98, -4), 26, 4),
     "hug": Pose(-12, _same(122, 6, 0, 128, -12), 38, 6),
-    "aside": Pose(-4, ((88, 42, -45, 118, -20), (78, 16, 40, 132, -30)), 12, 2),
 }
 _KNEELING = {
-    "upright": Pose(4, _same(4, 6, 0, 88, -48), 0, 0),
-    "heels": Pose(-4, _same(62, 10, -4, 150, -58), 10, 4),
-    "one": Pose(4, ((92, 8, 0, 92, 2), (2, 8, 0, 90, -30)), 4, 0),
-    "bowed": Pose(28, _same(92, 12, -4, 150, -58), 40, 10),
+    "upright": Pose(4, _same(4, 6, 0, 95, -60), 0, 0, 2),
+    "heels": Pose(-4, _same(68, 10, -4, 150, -60), 10, 4, 2),
+    "one": Pose(4, ((92, 8, 0, 92, 2), (4, 8, 0, 94, -58)), 4, 0, 2),
+    "bowed": Pose(28, _same(97, 12, -4, 150, -60), 40, 10, 2),
 }
 
 
@@ -101,6 +100,8 @@ def _upright(rng: np.random.Generator, actor: Actor, pose: Pose, height: float) 
         )
         result.spine[:, 0] += spine
         result.neck[:, 0] += neck
+        # Arms hang down from a trunk that bends forward.
+        result.arms.flexion = result.arms.flexion + max(0.9 * (tip + spine), 0.0)
         return result
 
     return Script(posture)
@@ -136,7 +137,7 @@ def _with_hands(script: Script, reaches) -> Script:
         result.reaches += [reach(time) for reach in reaches]
         return result
 
-    return Script(posture, free=(0.3, 0.3))
+    return Script(posture)
 
 
 def _on_shin(actor: Actor, side: int):
@@ -318,7 +319,7 @@ def crawl(rng: np.random.Generator, actor: Actor) -> Script:
             )
         return result
 
-    return Script(posture, free=(0.0, 0.0))
+    return Script(posture)
 
 
 def push_up(rng: np.random.Generator, actor: Actor) -> Script:
@@ -365,4 +366,4 @@ def push_up(rng: np.random.Generator, actor: Actor) -> Script:
             )
         return result
 
-    return Script(posture, free=(0.0, 0.0))
+    return Script(posture)

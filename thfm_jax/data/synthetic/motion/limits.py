@@ -56,8 +56,11 @@ def clamp(name: str, angles: np.ndarray) -> np.ndarray:
 
 
 def excess(name: str, angles: np.ndarray) -> float:
-    """Degrees by which `angles` [..., axes] in radians leave `LIMITS[name]`; at most 0 inside."""
-    low, high = np.array(LIMITS[name]).T
+    """Degrees by which `angles` in radians leave `LIMITS[name]`; at most 0 inside.
+
+    `angles` [..., axes] may lack the last axes.
+    """
+    low, high = np.array(LIMITS[name])[: angles.shape[-1]].T
     degrees = np.degrees(angles)
     return float(np.maximum(degrees - high, low - degrees).max())
 

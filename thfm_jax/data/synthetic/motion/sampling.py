@@ -61,6 +61,7 @@ _KINDS: dict[str, _Kind] = {
     "variety": _Kind(sport.variety, 7, 0.1),
 }
 KINDS: tuple[str, ...] = tuple(_KINDS)
+_ON_HANDS = ("crawl", "push_up")
 
 # What hands do, and how often.
 _GESTURES: dict[str, tuple[_Gesture, float]] = {
@@ -94,6 +95,7 @@ class Motion:
       kind: one of `KINDS`, "+" and the gesture if there is one.
       contact: [T, 2] bool, left and right foot planted.
       seat: what the person sits or lies on, None if the ground or nothing.
+      hand: 0 left or 1 right, the hand that holds something, None if nothing is held.
     """
 
     rotations: np.ndarray
@@ -102,6 +104,7 @@ class Motion:
     kind: str
     contact: np.ndarray
     seat: Seat | None
+    hand: int | None
 
 
 def sample(
@@ -118,7 +121,8 @@ def sample(
     Args:
       kind: one of `KINDS`, for the hands' sake perhaps with "+" and one of `GESTURES` as in
         "walk+wave"; drawn by their shares if None.
-      held: what a hand holds.
+      held: what a hand holds: "phone" and "cup" are used, "bag" hangs, all else is gripped and
+        perhaps waved about. `Motion.hand` says which hand.
 
     Raises:
       ValueError: for a kind that does not exist.
@@ -133,15 +137,19 @@ def sample(
     if kind == "sit":
         for move in sitting.lap(rng, actor):
             move(time, posture)
-    if gesture:
-        for move in _GESTURES[gesture][0](rng, actor):
-            move(time, posture)
+    moves = _GESTURES[gesture][0](rng, actor) if gesture else []
+    hand = None
+    if held:
+        hand, holding = gestures.hold(rng, actor, held, leaning=kind in _ON_HANDS)
+        moves += holding
+    for move in moves:
+        move(time, posture)
     label = f"{kind}+{gesture}" if gesture else kind
     rotations, translation = skeleton.solve(rig, collide.measure(rig), posture)
-    return _placed(rig, rotations, translation, yaw, posture, label, script.seat)
+    return _placed(rig, rotations, translation, yaw, posture, label, script.seat, hand)
 
 
-def _placed(rig, rotations, translation, yaw, posture, kind, seat) -> Motion:
+def _placed(rig, rotations, translation, yaw, posture, kind, seat, hand) -> Motion:
     """The motion turned about the vertical by `yaw` and begun above the origin."""
     turn = rot.about(1, yaw)
     root = rig.head_of("root")
@@ -158,6 +166,7 @@ def _placed(rig, rotations, translation, yaw, posture, kind, seat) -> Motion:
         kind=kind,
         contact=posture.feet.planted.T,
         seat=seat,
+        hand=hand,
     )
 
 

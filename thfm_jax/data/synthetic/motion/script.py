@@ -31,10 +31,8 @@ class Script:
 
     Attributes:
       posture: the pose at times [T] in seconds.
-      free: [2] share in which each hand may do something else meanwhile; 0 where it carries weight.
       seat: what carries the person, if not the ground.
     """
 
     posture: Callable[[np.ndarray], Posture]
-    free: tuple[float, float] = (1.0, 1.0)
     seat: Seat | None = None

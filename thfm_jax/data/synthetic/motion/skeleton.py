@@ -123,7 +123,7 @@ def _turn_arms(pose: Pose, solids: collide.Solids, posture: Posture) -> None:
     chest = _both(pose.globals["spine01"])
     base = np.stack([pose.locate("clavicle.L"), rot.mirror_points(pose.locate("clavicle.R"))])
     goal = _goal(pose, posture, base)
-    push = collide.Obstacles(solids, pose).push
+    push = collide.Obstacles(solids, pose.globals, pose.places).push
     solved = arms.solve(rig, chest, base, posture.arms, posture.shrug, goal, push)
     upper = _against_rest(rig, "upper_arm", solved["upper_arm"])
     line = rig.joints["shoulder"] - rig.joints["elbow"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from thfm_jax.data.synthetic.motion import legs
 from thfm_jax.data.synthetic.motion.actor import Actor, tilt
-from thfm_jax.data.synthetic.motion.curves import Keys, Noise, smoothstep, softplus
+from thfm_jax.data.synthetic.motion.curves import Keys, Noise, smoothstep
 from thfm_jax.data.synthetic.motion.posture import Posture, Reach
 from thfm_jax.data.synthetic.motion.script import Script
 from thfm_jax.data.synthetic.motion.standing import Stance, crouch
@@ -18,30 +18,35 @@ def jump(rng: np.random.Generator, actor: Actor) -> Script:
     leg = float(rig.lengths["leg"].mean())
     stance = Stance.draw(rng, actor, (0.8, 1.6), 0.02)
     high = leg * rng.uniform(0.1, 0.45)
-    flight = 2 * np.sqrt(2 * high / _GRAVITY)
-    ground = rng.uniform(0.7, 1.3)
-    deep = rng.uniform(0.25, 0.5)
-    period = flight + ground
-    swing = np.radians(rng.uniform(30, 120))
+    speed = np.sqrt(2 * _GRAVITY * high)
+    flight, ground = 2 * speed / _GRAVITY, rng.uniform(0.7, 1.3)
+    # Seconds after landing, and before take-off, at which the crouch is deepest.
+    give = min(rng.uniform(0.14, 0.3) * leg * np.e / speed, 0.2 * ground)
+    swing = np.radians(rng.uniform(20, 70))
+    tucked = leg * rng.uniform(0.0, 0.25)
 
     def posture(time: np.ndarray) -> Posture:
-        within = np.mod(time, period)
+        within = np.mod(time, flight + ground)
         air = np.clip(within / flight, 0, 1)
+        since = np.maximum(within - flight, 0.0)
+        left = np.where(within > flight, ground - since, ground)
+        # Speeds meet at landing and take-off, so that flight and crouch are one movement.
+        drop = speed * (since * np.exp(-since / give) + left * np.exp(-left / give))
         rise = 4 * high * air * (1 - air)
-        rest = np.clip((within - flight) / ground, 0, 1)
-        # Landing gives way, then the next jump gathers.
-        down = deep * np.sin(np.pi * rest) ** 2 * (within > flight)
-        result = crouch(actor, stance, time, down, np.radians(38), 0.3, 0.0)
-        lift = softplus(rise - 0.0, 0.01 * leg) * smoothstep(rise / (0.04 * leg))
-        result.hips[:, 1] += lift
-        tuck = smoothstep(air / 0.4) * smoothstep((1 - air) / 0.4)
-        pitch = -np.radians(38) * tuck - np.radians(25) * (down > deep) * 0
+        result = crouch(actor, stance, time, drop / (0.66 * leg), np.radians(38), 0.3, 0.0)
+        result.hips[:, 1] += rise
+        aloft = smoothstep(air / 0.35) * smoothstep((1 - air) / 0.35)
+        tiptoe = np.where(
+            within < flight, 1.0, smoothstep(1 - left / 0.18) + smoothstep(1 - since / 0.1)
+        )
+        pitch = -np.radians(34) * tiptoe
         feet = stance.feet(time, np.stack([pitch, pitch]))
-        feet.ankle[..., 1] += lift + 0.12 * leg * tuck
-        feet.planted[:] = lift < 1e-4
+        lift = rise**2 / (rise + 0.03 * leg) + tucked * aloft
+        feet.ankle[..., 1] += lift
+        feet.planted[:] = lift < 1e-3
+        feet.slack[:] = 0.3 * leg * smoothstep(lift / (0.05 * leg))
         result.feet = feet
-        up = np.sin(np.pi * np.clip(air * 1.2, 0, 1)) * (within < flight) - 0.6 * down / deep
-        result.arms.flexion = result.arms.flexion + swing * up
+        result.arms.flexion = result.arms.flexion + swing * (1.4 * aloft - drop / (0.4 * leg))
         result.hips = legs.lower(rig, feet, result.hips, result.pelvis)
         return result
 
@@ -103,7 +108,7 @@ def lunge(rng: np.random.Generator, actor: Actor) -> Script:
         pitch[1 - side] = -np.radians(30 + 22 * share)
         feet = stance.feet(time, pitch)
         hips = np.stack(
-            [0 * time, rig.standing - leg * (0.14 + 0.33 * share), 0.06 * leg * share], -1
+            [0 * time, rig.standing - leg * (0.14 + 0.30 * share), 0.06 * leg * share], -1
         )
         pelvis = tilt(lean + np.radians(6) * share, 0 * time, 0 * time)
         hips = legs.lower(rig, feet, hips, pelvis)
@@ -275,8 +280,8 @@ def variety(rng: np.random.Generator, actor: Actor) -> Script:
     """From one random pose to another: whatever joints allow on two planted feet."""
     rig = actor.rig
     leg = float(rig.lengths["leg"].mean())
-    stance = Stance.draw(rng, actor, (0.5, 4.0), 0.35)
-    stance.yaw = stance.yaw + np.radians(rng.normal(0, 12, (2, 1)))
+    stance = Stance.draw(rng, actor, (0.7, 3.6), 0.2)
+    stance.yaw = stance.yaw + np.radians(rng.normal(0, 7, (2, 1)))
     count = 3
     hips = np.stack(
         [
@@ -290,6 +295,7 @@ def variety(rng: np.random.Generator, actor: Actor) -> Script:
     spine = np.radians(rng.normal((10, 0, 0), (20, 13, 16), (count, 3)))
     neck = np.radians(rng.normal(0, (16, 12, 26), (count, 3)))
     arms = rng.normal((45, 40, 0, 55, 10, 0, 0) * 2, (50, 40, 30, 40, 45, 22, 10) * 2, (count, 14))
+    arms[:, [3, 10]] = np.abs(arms[:, [3, 10]])
     path = Keys.draw(
         rng,
         np.concatenate([hips, pelvis, spine, neck, np.radians(arms)], 1),
@@ -300,7 +306,9 @@ def variety(rng: np.random.Generator, actor: Actor) -> Script:
 
     def posture(time: np.ndarray) -> Posture:
         state = path(time)
-        feet = stance.feet(time, np.broadcast_to(pitch[:, None], (2, len(time))))
+        # Knees that bend far lift the heels.
+        low = smoothstep(-2.2 * state[:, 1] / leg)
+        feet = stance.feet(time, pitch[:, None] - np.radians(42) * low)
         place = state[:, :3] + (0.0, rig.standing - 0.02 * leg, 0.0)
         turn = tilt(state[:, 3], state[:, 4], state[:, 5])
         result = actor.posture(time, legs.lower(rig, feet, place, turn), turn, feet)
@@ -309,7 +317,7 @@ def variety(rng: np.random.Generator, actor: Actor) -> Script:
         limb = np.moveaxis(state[:, 12:].reshape(-1, 2, 7), 1, 0)
         arms = result.arms
         arms.flexion, arms.abduction, arms.rotation = (limb[..., k] for k in range(3))
-        arms.elbow, arms.forearm, arms.wrist = np.abs(limb[..., 3]), limb[..., 4], limb[..., 5:7]
+        arms.elbow, arms.forearm, arms.wrist = limb[..., 3], limb[..., 4], limb[..., 5:7]
         return result
 
     return Script(posture)
