@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from tests.unit import analytic_clip, stored_clips
 from thfm_jax import config as plain
-from thfm_jax.data import examples, loader, sources
+from thfm_jax.data import augment, examples, loader, sources
 from thfm_jax.data.augment import AugmentConfig
 from thfm_jax.data.datasets.container import RecordError
 from thfm_jax.data.loader import Bucket, LoaderConfig
@@ -134,7 +134,7 @@ def test_processes_share_the_batches_of_one(mixed):
 def test_every_record_comes_once_an_epoch_and_in_a_new_order_the_next(clips):
     source = sources.open_source(sources.SourceConfig(**humans(clips)))
     drawn = loader._endless([(source, 1.0)], [0])
-    epochs = [[drawn[epoch * 7 + i][1] for i in range(7)] for epoch in range(6)]
+    epochs = [[drawn[epoch * 7 + i].record for i in range(7)] for epoch in range(6)]
     assert all(sorted(epoch) == list(range(7)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) > 3
 
@@ -145,7 +145,7 @@ def test_sources_come_by_weight_and_stills_only_where_one_frame_is_asked_for(mix
     names = {str(clips): "clips", str(stills): "stills"}
     for bucket, expected in zip(BUCKETS, ({"clips": 30}, {"clips": 10, "stills": 20}), strict=True):
         drawn = loader._endless(loader._eligible(opened, bucket), [0])
-        found = Counter(names[str(drawn[i][0].folder)] for i in range(30))
+        found = Counter(names[str(drawn[i].source.folder)] for i in range(30))
         assert found == expected
 
 
@@ -305,20 +305,20 @@ def test_a_source_of_damaged_records_only_is_an_error_even_where_they_are_skippe
     for clip in range(2):
         stored_clips.damage(folder, clip)
     recipe = examples.Recipe(("depth",), None, 0, skip_damaged=True)
-    with pytest.raises(RecordError):
-        examples.make(opened, 0, examples.Shape(5, 32, 48), recipe, (0,))
+    with pytest.raises(RecordError, match="all 2 records"):
+        examples.make(examples.Shape(5, 32, 48), recipe, 0, [examples.Draw(0, opened, 0)])
 
 
 def test_a_joint_far_beyond_the_picture_or_a_person_out_of_it_is_not_labelled():
+    stack = examples.Stack.empty(1, examples.Shape(5, 48, 64))
     clip = analytic_clip.make(0)
-    points = clip.keypoints2d.copy()
-    points[0, :, 0, 0] = -200
-    far = examples.TARGETS["keypoints2d"](
-        examples.SyntheticClip(**{**vars(clip), "keypoints2d": points})
-    )[1]
-    assert not far[:, 0].any() and far[:, 1:].any()
-    gone = examples.SyntheticClip(**{**vars(clip), "keypoints_known": np.zeros(1, bool)})
-    assert not examples.TARGETS["keypoints3d"](gone)[1].any()
+    stack.put(0, augment.fit(clip, (48, 64), stack.maps(0, 5)))
+    assert examples.TARGETS["keypoints2d"](stack)[1].all()
+    stack.keypoints2d[0, :, 0, 0] = -200
+    labelled = examples.TARGETS["keypoints2d"](stack)[1]
+    assert not labelled[:, :, 0].any() and labelled[:, :, 1:].all()
+    stack.labels.instance[:] = 2  # somebody else
+    assert not examples.TARGETS["keypoints3d"](stack)[1].any()
 
 
 def test_plain_data_makes_a_configuration_and_comes_back_from_it(mixed):

@@ -9,9 +9,9 @@ import dataclasses
 import numpy as np
 
 from thfm_jax.data import framing, geometric, occluders, photometric, temporal
-from thfm_jax.data.synthetic.clip import SyntheticClip
+from thfm_jax.data.synthetic.clip import Labels, SyntheticClip
 
-_CHANCES = "reverse flip occluders blur colour grey noise coarse compression".split()
+_NOT_CHANCES = ("max_stride", "zoom", "stretch", "drift")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +55,9 @@ class AugmentConfig:
             raise ValueError(f"zoom is a range (from, to) of positive numbers, not {self.zoom}")
         if min(self.stretch, self.drift) < 0:
             raise ValueError("stretch and drift are not negative")
-        for name in _CHANCES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a chance in [0, 1], not {getattr(self, name)}")
+        for name, value in vars(self).items():
+            if name not in _NOT_CHANCES and not 0 <= value <= 1:
+                raise ValueError(f"{name} is a chance in [0, 1], not {value}")
 
 
 def choose_frames(
@@ -68,30 +68,37 @@ def choose_frames(
 
 
 def augment(
-    rng: np.random.Generator, clip: SyntheticClip, size: tuple[int, int], config: AugmentConfig
+    rng: np.random.Generator,
+    clip: SyntheticClip,
+    size: tuple[int, int],
+    config: AugmentConfig,
+    out: Labels | None = None,
 ) -> SyntheticClip:
-    """A random example of the clip, of (height, width) `size`, with as many frames."""
+    """A random example of the clip, of (height, width) `size`, with as many frames.
+
+    Its labels are written into `out`, which comes all 0, where that is given.
+    """
     windows = framing.about_somebody(rng, clip, size, config.zoom, config.stretch, config.drift)
-    fill = rng.integers(0, 256, 3) * (rng.random() < 0.5)
-    clip = geometric.warp(clip, windows, size, rng.random() < config.flip, fill)
+    fill = tuple(rng.integers(0, 256, 3)) if rng.random() < 0.5 else (0, 0, 0)
+    clip = geometric.warp(clip, windows, size, rng.random() < config.flip, fill, out)
     if rng.random() < config.occluders:
         clip = occluders.occlude(rng, clip)
     return _photograph(rng, clip, config)
 
 
-def fit(clip: SyntheticClip, size: tuple[int, int]) -> SyntheticClip:
-    """The middle of the clip's picture, at (height, width) `size`."""
+def fit(clip: SyntheticClip, size: tuple[int, int], out: Labels | None = None) -> SyntheticClip:
+    """The middle of the clip's picture, at (height, width) `size`; see `augment` for `out`."""
     windows = framing.centred(len(clip.rgb), (clip.rgb.shape[1], clip.rgb.shape[2]), size)
-    return geometric.warp(clip, windows, size)
+    return geometric.warp(clip, windows, size, out=out)
 
 
 def _photograph(
     rng: np.random.Generator, clip: SyntheticClip, config: AugmentConfig
 ) -> SyntheticClip:
-    """The clip as another camera might have recorded it."""
-    rgb, alpha = clip.rgb, clip.labels.alpha
+    """The clip as another camera might have recorded it; writes into its alpha."""
+    rgb = clip.rgb
     if rng.random() < config.blur:
-        rgb, alpha = photometric.blurred(rng, rgb, alpha)
+        rgb, clip.labels.alpha[...] = photometric.blurred(rng, rgb, clip.labels.alpha)
     colour, grey, noise = rng.random(3) < (config.colour, config.grey, config.noise)
     if colour or grey or noise:
         rgb = photometric.graded(rng, rgb, colour, grey, noise)
@@ -99,4 +106,4 @@ def _photograph(
         rgb = photometric.coarsened(rng, rgb)
     if rng.random() < config.compression:
         rgb = photometric.compressed(rng, rgb)
-    return dataclasses.replace(clip, rgb=rgb, labels=dataclasses.replace(clip.labels, alpha=alpha))
+    return dataclasses.replace(clip, rgb=rgb)

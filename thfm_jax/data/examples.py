@@ -1,24 +1,27 @@
-"""Makes a clip into a training example: arrays of a declared shape, in the units of the tasks.
+"""Makes clips into batches: arrays of a declared shape, in the units of the tasks.
 
-An example is a dictionary of what `types.Batch` holds, without the batch axis, and `skipped`, the
-number of damaged records in whose place it stands. It needs no JAX, since workers make it.
+A batch is a dictionary of what `types.Batch` holds, and `skipped`: how many damaged records were
+passed over for it. Maps are written where they stay, since to move them takes as long as to make
+them. Nothing here needs JAX: workers make batches.
 """
 
 import dataclasses
-from collections.abc import Callable
-from typing import Any
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import logging
+from jaxtyping import Bool, Float, Shaped, UInt8
 
-from thfm_jax.data import augment
+from thfm_jax import joints
+from thfm_jax.data import augment, geometric
 from thfm_jax.data.augment import AugmentConfig
 from thfm_jax.data.datasets.container import RecordError
 from thfm_jax.data.sources import Source
-from thfm_jax.data.synthetic.clip import SyntheticClip
+from thfm_jax.data.synthetic.clip import Labels, SyntheticClip
 
-Example = dict[str, Any]
-Pair = tuple[np.ndarray, np.ndarray]
+Pair = tuple[Shaped[np.ndarray, "B T *S"], Shaped[np.ndarray, "B T *R"]]
 
 # Soft hair has depth and normals of its hull. They are no background, but no surface either.
 SOFT_WEIGHT = 0.1
@@ -28,7 +31,7 @@ BEYOND = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """What an example looks like: `frames` pictures of `height` x `width` pixels."""
+    """What a clip of a batch looks like: `frames` pictures of `height` x `width` pixels."""
 
     frames: int
     height: int
@@ -52,132 +55,174 @@ class Recipe:
     skip_damaged: bool
 
 
-def make(
-    source: Source, record: int, shape: Shape, recipe: Recipe, number: tuple[int, ...]
-) -> Example:
-    """The example that a record becomes, a pure function of the arguments.
+class Draw(NamedTuple):
+    """A record that is to become an example.
+
+    Attributes:
+      number: of the example in its series; -1 leaves its place in the batch empty.
+      source, record: what to read.
+    """
+
+    number: int
+    source: Source
+    record: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """Clips of one shape, in arrays of their own: what of `SyntheticClip` targets are made of.
+
+    Attributes:
+      rgb: [B, T, H, W, 3] uint8.
+      labels: maps [B, T, H, W, ...].
+      keypoints2d, keypoints3d: [B, T, K, 3] float32 of the main subjects.
+      known: [B] bool, whether these have joints.
+      intrinsics: [B, T, 3, 3] float32.
+      fps: [B] float32.
+      recorded: [B, T] bool, False where a frame only fills the clip up.
+    """
+
+    rgb: UInt8[np.ndarray, "B T H W 3"]
+    labels: Labels
+    keypoints2d: Float[np.ndarray, "B T K 3"]
+    keypoints3d: Float[np.ndarray, "B T K 3"]
+    known: Bool[np.ndarray, "B"]
+    intrinsics: Float[np.ndarray, "B T 3 3"]
+    fps: Float[np.ndarray, "B"]
+    recorded: Bool[np.ndarray, "B T"]
+
+    @classmethod
+    def empty(cls, clips: int, shape: Shape) -> "Stack":
+        """Black pictures of nobody, not recorded."""
+        leading, size = (clips, shape.frames), (shape.height, shape.width)
+        return cls(
+            rgb=np.zeros((*leading, *size, 3), np.uint8),
+            labels=geometric.empty_labels(leading, size),
+            keypoints2d=np.zeros((*leading, len(joints.JOINTS), 3), np.float32),
+            keypoints3d=np.zeros((*leading, len(joints.JOINTS), 3), np.float32),
+            known=np.zeros(clips, bool),
+            intrinsics=np.tile(np.eye(3, dtype=np.float32), (*leading, 1, 1)),
+            fps=np.ones(clips, np.float32),
+            recorded=np.zeros(leading, bool),
+        )
+
+    @functools.cached_property
+    def solidity(self) -> Float[np.ndarray, "B T H W"]:
+        """1 on solid surfaces, `SOFT_WEIGHT` in soft hair, 0 on the background; read-only."""
+        table = np.array([0, SOFT_WEIGHT, 1], np.float32)
+        weight = table[(self.labels.instance > 0).view(np.uint8) + self.labels.valid]
+        weight.flags.writeable = False
+        return weight
+
+    def maps(self, place: int, frames: int) -> Labels:
+        """Where the labels of the first frames of a clip belong."""
+        return Labels(**{name: array[place, :frames] for name, array in vars(self.labels).items()})
+
+    def put(self, place: int, clip: SyntheticClip) -> None:
+        """Fills in a clip whose labels are in their place, and repeats its last frame."""
+        frames = len(clip.rgb)
+        for whole, own in (
+            (self.rgb, clip.rgb),
+            (self.keypoints2d, clip.keypoints2d[0]),
+            (self.keypoints3d, clip.keypoints3d[0]),
+            (self.intrinsics, clip.intrinsics),
+        ):
+            whole[place, :frames], whole[place, frames:] = own, own[-1]
+        self.known[place], self.fps[place] = clip.keypoints_known[0], clip.fps
+        self.recorded[place, :frames] = True
+
+
+def make(shape: Shape, recipe: Recipe, stream: int, draws: Sequence[Draw]) -> dict[str, Any]:
+    """The batch of these records: a pure function of the arguments.
 
     Args:
-      source, record: what to read.
-      shape: of the example. A clip with fewer frames is filled up with its last one, masked.
+      shape: of its clips. One with fewer frames is filled up with its last one, which is masked.
       recipe: how.
-      number: of the example; no two have the same random numbers.
+      stream: the series that the draws' numbers belong to.
+      draws: what to read; an empty place has masks of 0 throughout.
 
     Raises:
-      RecordError: the record cannot be read, nor, where the recipe says skip, any other.
+      RecordError: a record cannot be read, nor, where the recipe says skip, any of its source.
     """
-    skipped = 0
-    while True:
-        rng = np.random.default_rng([recipe.seed, *number])
+    stack, skipped = Stack.empty(len(draws), shape), 0
+    for place, draw in enumerate(draws):
+        if draw.number >= 0:
+            skipped += _fill(stack, place, draw, recipe, stream)
+    clip = {
+        "frames": stack.rgb,
+        "fps": stack.fps,
+        "frame_mask": stack.recorded,
+        "intrinsics": stack.intrinsics,
+    }
+    targets = {}
+    for task in recipe.tasks:
+        value, mask = TARGETS[task](stack)
+        targets[task] = {"value": value, "mask": mask}
+    return {"clip": clip, "targets": targets, "skipped": np.int64(skipped)}
+
+
+def _fill(stack: Stack, place: int, draw: Draw, recipe: Recipe, stream: int) -> int:
+    """Puts an example into its place; returns how many damaged records it stands for."""
+    for skipped in range(len(draw.source)):
+        rng = np.random.default_rng([recipe.seed, stream, draw.number])
         try:
-            clip = _read(rng, source, (record + skipped) % len(source), shape, recipe)
+            record = draw.source[(draw.record + skipped) % len(draw.source)]
+            frames, size = stack.rgb.shape[1], stack.rgb.shape[2:4]
+            if recipe.augment is None:
+                clip = record.read(slice(0, frames))
+                clip = augment.fit(clip, size, stack.maps(place, len(clip.rgb)))
+            else:
+                chosen = augment.choose_frames(rng, record.frames, frames, recipe.augment)
+                clip = record.read(chosen)
+                clip = dataclasses.replace(clip, fps=clip.fps / abs(chosen.step))
+                out = stack.maps(place, len(clip.rgb))
+                clip = augment.augment(rng, clip, size, recipe.augment, out)
         except RecordError as error:
-            skipped += 1
-            if not recipe.skip_damaged or skipped == len(source):
+            if not recipe.skip_damaged:
                 raise
             logging.warning("skipped: %s", error)
         else:
-            return {**example(clip, shape.frames, recipe.tasks), "skipped": np.int32(skipped)}
+            stack.put(place, clip)
+            return skipped
+    raise RecordError(f"all {len(draw.source)} records of {draw.source.name} are damaged")
 
 
-def _read(
-    rng: np.random.Generator, source: Source, index: int, shape: Shape, recipe: Recipe
-) -> SyntheticClip:
-    record, size = source[index], (shape.height, shape.width)
-    if recipe.augment is None:
-        return augment.fit(record.read(slice(0, shape.frames)), size)
-    frames = augment.choose_frames(rng, record.frames, shape.frames, recipe.augment)
-    clip = record.read(frames)
-    clip = dataclasses.replace(clip, fps=clip.fps / abs(frames.step))
-    return augment.augment(rng, clip, size, recipe.augment)
+def _depth(stack: Stack) -> Pair:
+    return stack.labels.depth_m[..., None], stack.solidity
 
 
-def example(clip: SyntheticClip, frames: int, tasks: tuple[str, ...]) -> Example:
-    """The clip as `types.Clip` and `types.Target`s hold it, filled up to `frames` frames.
-
-    Raises:
-      KeyError: there is no target of that name.
-    """
-    recorded = np.arange(frames) < len(clip.rgb)
-    targets = {}
-    for task in tasks:
-        value, mask = TARGETS[task](clip)
-        targets[task] = {"value": _filled(value, frames), "mask": _blanked(mask, frames)}
-    return {
-        "clip": {
-            "frames": _filled(clip.rgb, frames),
-            "fps": np.float32(clip.fps),
-            "frame_mask": recorded,
-            "intrinsics": _filled(clip.intrinsics, frames),
-        },
-        "targets": targets,
-    }
+def _normals(stack: Stack) -> Pair:
+    return stack.labels.normals, stack.solidity
 
 
-def blank(example: Example) -> Example:
-    """The example with all its masks 0, so that it counts for nothing."""
-    clip = {**example["clip"], "frame_mask": np.zeros_like(example["clip"]["frame_mask"])}
-    targets = {
-        task: {**target, "mask": np.zeros_like(target["mask"])}
-        for task, target in example["targets"].items()
-    }
-    return {"clip": clip, "targets": targets, "skipped": np.int32(0)}
+def _matte(stack: Stack) -> Pair:
+    alpha = stack.labels.alpha
+    return alpha[..., None], np.broadcast_to(stack.recorded[..., None, None], alpha.shape).copy()
 
 
-def _filled(array: np.ndarray, frames: int) -> np.ndarray:
-    """The array with its last frame repeated."""
-    missing = frames - len(array)
-    return np.concatenate([array, np.repeat(array[-1:], missing, axis=0)]) if missing else array
+def _densepose(stack: Stack) -> Pair:
+    return stack.labels.template, stack.labels.posed
 
 
-def _blanked(mask: np.ndarray, frames: int) -> np.ndarray:
-    """The mask with frames of 0 at its end."""
-    missing = np.zeros((frames - len(mask), *mask.shape[1:]), mask.dtype)
-    return np.concatenate([mask, missing]) if len(missing) else mask
+def _keypoints2d(stack: Stack) -> Pair:
+    size = np.array(stack.rgb.shape[3:1:-1])
+    near = np.all(np.abs(stack.keypoints2d[..., :2] / size - 0.5) <= 0.5 + BEYOND, axis=-1)
+    before_camera = stack.keypoints3d[..., 2] > 0
+    return stack.keypoints2d, near & before_camera & _shows_main(stack)
 
 
-def _surface_weight(clip: SyntheticClip) -> np.ndarray:
-    """1 on solid surfaces, `SOFT_WEIGHT` in soft hair, 0 on the background."""
-    weight = np.where(clip.labels.instance > 0, np.float32(SOFT_WEIGHT), np.float32(0))
-    weight[clip.labels.valid] = 1
-    return weight
+def _keypoints3d(stack: Stack) -> Pair:
+    labelled = _shows_main(stack)
+    return stack.keypoints3d, np.repeat(labelled, stack.keypoints3d.shape[2], axis=2)
 
 
-def _depth(clip: SyntheticClip) -> Pair:
-    return clip.labels.depth_m[..., None], _surface_weight(clip)
+def _shows_main(stack: Stack) -> Bool[np.ndarray, "B T 1"]:
+    """Recorded frames of clips whose main subject has joints, and is seen anywhere in the clip."""
+    seen = np.any(stack.labels.instance == 1, axis=(1, 2, 3))
+    return (stack.recorded & (stack.known & seen)[:, None])[..., None]
 
 
-def _normals(clip: SyntheticClip) -> Pair:
-    return clip.labels.normals, _surface_weight(clip)
-
-
-def _matte(clip: SyntheticClip) -> Pair:
-    return clip.labels.alpha[..., None], np.ones(clip.labels.alpha.shape, bool)
-
-
-def _densepose(clip: SyntheticClip) -> Pair:
-    return clip.labels.template, clip.labels.posed
-
-
-def _keypoints2d(clip: SyntheticClip) -> Pair:
-    points = clip.keypoints2d[0]
-    size = np.array([clip.rgb.shape[2], clip.rgb.shape[1]])
-    near = np.all(np.abs(points[..., :2] / size - 0.5) <= 0.5 + BEYOND, axis=-1)
-    before_camera = clip.keypoints3d[0, ..., 2] > 0
-    return points, near & before_camera & _shows_main(clip)
-
-
-def _keypoints3d(clip: SyntheticClip) -> Pair:
-    points = clip.keypoints3d[0]
-    return points, np.broadcast_to(_shows_main(clip), points.shape[:-1])
-
-
-def _shows_main(clip: SyntheticClip) -> np.bool_:
-    """Whether the main subject has joints, and is seen anywhere in the clip."""
-    return clip.keypoints_known[0] & np.any(clip.labels.instance == 1)
-
-
-TARGETS: dict[str, Callable[[SyntheticClip], Pair]] = {
+TARGETS: dict[str, Callable[[Stack], Pair]] = {
     "depth": _depth,
     "normals": _normals,
     "matte": _matte,

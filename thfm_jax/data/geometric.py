@@ -8,7 +8,7 @@ it, and left and right are the person's own.
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from thfm_jax import joints
 from thfm_jax.data import resample
@@ -25,7 +25,8 @@ def warp(
     windows: Windows,
     size: tuple[int, int],
     flip: bool = False,
-    fill: Int[np.ndarray, "3"] | tuple[int, int, int] = (0, 0, 0),
+    fill: tuple[int, int, int] = (0, 0, 0),
+    out: Labels | None = None,
 ) -> SyntheticClip:
     """The clip as seen through its windows.
 
@@ -36,28 +37,28 @@ def warp(
       size: (height, width) of the new frames.
       flip: whether to mirror them, and the world: left joints and parts become right ones.
       fill: sRGB 0-255.
+      out: maps to write the new ones into, all 0; None makes some.
 
     Returns:
       The new clip, with intrinsics, extrinsics and keypoints to suit. Joints that leave the picture
       are no longer visible.
     """
     rgb = np.empty((len(clip.rgb), *size, 3), np.uint8)
-    labels = empty_labels(len(clip.rgb), size)
+    labels = out or empty_labels((len(clip.rgb),), size)
+    colour = np.array(fill, np.uint8)
     for t, (left, top, width, height) in enumerate(windows):
         rows = resample.axis(top, height, clip.rgb.shape[1], size[0])
         columns = resample.axis(left, width, clip.rgb.shape[2], size[1], flip)
-        rgb[t] = resample.filtered(clip.rgb[t], rows, columns) + np.float32(0.5)
-        rgb[t, rows.nearest < 0] = fill
-        rgb[t, :, columns.nearest < 0] = fill
-        alpha = resample.filtered(clip.labels.alpha[t, ..., None], rows, columns)
-        labels.alpha[t] = alpha[..., 0]
+        resample.filter_picture(
+            *(clip.rgb[t], clip.labels.alpha[t], rows, columns, colour, rgb[t], labels.alpha[t])
+        )
         resample.sample(
             [getattr(clip.labels, name)[t] for name in resample.SAMPLED],
             *(rows, columns, clip.intrinsics[t, 0, 0], flip),
             [getattr(labels, name)[t] for name in resample.SAMPLED],
         )
     clip = dataclasses.replace(_look(clip, windows, size), rgb=rgb, labels=labels)
-    return hide_outside(_mirror(clip) if flip else clip)
+    return _hide_outside(_mirror(clip) if flip else clip)
 
 
 def flipped(clip: SyntheticClip) -> SyntheticClip:
@@ -71,17 +72,9 @@ def whole(frames: int, size: tuple[int, int]) -> Windows:
     return np.tile([0.0, 0.0, size[1], size[0]], (frames, 1))
 
 
-def hide_outside(clip: SyntheticClip) -> SyntheticClip:
-    """The clip with no joint visible beyond the borders of the picture."""
-    xy, limits = clip.keypoints2d[..., :2], (clip.rgb.shape[2], clip.rgb.shape[1])
-    inside = np.all((xy >= 0) & (xy < limits), axis=-1)
-    points = np.concatenate([xy, np.where(inside, clip.keypoints2d[..., 2], 0)[..., None]], -1)
-    return dataclasses.replace(clip, keypoints2d=points)
-
-
-def empty_labels(frames: int, size: tuple[int, int]) -> Labels:
-    """Labels of a clip that shows nobody."""
-    shape = (frames, *size)
+def empty_labels(leading: tuple[int, ...], size: tuple[int, int]) -> Labels:
+    """Labels of frames of (height, width) `size` that show nobody, with these leading axes."""
+    shape = (*leading, *size)
     return Labels(
         alpha=np.zeros(shape, np.float32),
         depth_m=np.zeros(shape, np.float32),
@@ -122,3 +115,11 @@ def _mirror(clip: SyntheticClip) -> SyntheticClip:
         keypoints2d=points,
         keypoints3d=clip.keypoints3d[:, :, joints.MIRROR] * np.array([-1, 1, 1], np.float32),
     )
+
+
+def _hide_outside(clip: SyntheticClip) -> SyntheticClip:
+    """The clip with no joint visible beyond the borders of the picture."""
+    xy, limits = clip.keypoints2d[..., :2], (clip.rgb.shape[2], clip.rgb.shape[1])
+    inside = np.all((xy >= 0) & (xy < limits), axis=-1)
+    points = np.concatenate([xy, np.where(inside, clip.keypoints2d[..., 2], 0)[..., None]], -1)
+    return dataclasses.replace(clip, keypoints2d=points)

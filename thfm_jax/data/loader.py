@@ -27,7 +27,7 @@ from thfm_jax import types
 from thfm_jax.config import build
 from thfm_jax.data import examples, sources
 from thfm_jax.data.augment import AugmentConfig
-from thfm_jax.data.examples import Recipe, Shape
+from thfm_jax.data.examples import Draw, Recipe, Shape
 from thfm_jax.data.sources import Source, SourceConfig
 
 
@@ -158,12 +158,12 @@ def dataset(
     series = []
     for stream, bucket in enumerate(config.buckets):
         if config.endless:
-            drawn, count = _endless(_eligible(opened, bucket), [config.seed, stream]), None
+            draws = _endless(_eligible(opened, bucket), [config.seed, stream])
         else:
-            drawn, count = _once(opened, bucket.batch)
-        make = functools.partial(_make, bucket.shape, recipe, stream, count)
-        mine = drawn.map_with_index(make)[process_index::process_count]
-        series.append(mine.batch(bucket.batch // process_count, drop_remainder=True))
+            draws = _once(opened, bucket.batch)
+        mine = draws[process_index::process_count]
+        make = functools.partial(examples.make, bucket.shape, recipe, stream)
+        series.append(mine.batch(bucket.batch // process_count, batch_fn=make))
     weights = [bucket.weight for bucket in config.buckets]
     return grain.MapDataset.mix(series, weights) if len(series) > 1 else series[0]
 
@@ -189,7 +189,7 @@ class BatchIterator(grain.DatasetIterator[types.Batch]):
         self._assert_not_closed()
         batch = next(self._started())
         self._step += 1
-        self._skipped += int(batch["skipped"].sum())
+        self._skipped += int(batch["skipped"])
         targets = {task: types.Target(**target) for task, target in batch["targets"].items()}
         return types.Batch(types.Clip(**batch["clip"]), targets)
 
@@ -265,42 +265,36 @@ def _eligible(
 
 def _endless(
     weighted: Sequence[tuple[Source, float]], seed: Sequence[int]
-) -> grain.MapDataset[tuple[Source, int]]:
-    """(source, record) for ever: the sources in turn by weight, each in a new order each epoch."""
+) -> grain.MapDataset[Draw]:
+    """Records for ever: the sources in turn by weight, each in a new order each epoch."""
     series = []
-    for number, (source, _) in enumerate(weighted):
+    for place, (source, _) in enumerate(weighted):
         records = grain.MapDataset.range(len(source))
         if not source.endless:
-            order = int(np.random.SeedSequence([*seed, number]).generate_state(1)[0])
+            order = int(np.random.SeedSequence([*seed, place]).generate_state(1)[0])
             records = records.shuffle(order).repeat()
         series.append(records.map(functools.partial(_pair, source)))
-    return grain.MapDataset.mix(series, [weight for _, weight in weighted])
+    return grain.MapDataset.mix(series, [weight for _, weight in weighted]).map_with_index(_draw)
 
 
-def _once(
-    weighted: Sequence[tuple[Source, float]], batch: int
-) -> tuple[grain.MapDataset[tuple[Source, int]], int]:
-    """(source, record) in order, repeated to fill the last batch, and how many there are."""
+def _once(weighted: Sequence[tuple[Source, float]], batch: int) -> grain.MapDataset[Draw]:
+    """Every record in order, and then as many empty places as fill the last batch."""
     series = [
         grain.MapDataset.range(len(source)).map(functools.partial(_pair, source))
         for source, _ in weighted
     ]
     every = grain.MapDataset.concatenate(series)
-    return every.repeat()[: -(-len(every) // batch) * batch], len(every)
+    filled = every.repeat()[: -(-len(every) // batch) * batch]
+    return filled.map_with_index(functools.partial(_draw_first, len(every)))
 
 
 def _pair(source: Source, record: int) -> tuple[Source, int]:
     return source, record
 
 
-def _make(
-    shape: Shape,
-    recipe: Recipe,
-    stream: int,
-    count: int | None,
-    number: int,
-    drawn: tuple[Source, int],
-) -> examples.Example:
-    """Example `number` of a stream; one of number `count` or more only fills a batch."""
-    example = examples.make(*drawn, shape, recipe, (stream, number))
-    return example if count is None or number < count else examples.blank(example)
+def _draw(number: int, pair: tuple[Source, int]) -> Draw:
+    return Draw(number, *pair)
+
+
+def _draw_first(count: int, number: int, pair: tuple[Source, int]) -> Draw:
+    return Draw(number if number < count else -1, *pair)

@@ -26,18 +26,18 @@ def graded(
     rng: np.random.Generator, frames: Frames, colour: bool, grey: bool, noise: bool
 ) -> Frames:
     """The frames in other light: exposure, white balance, tone curve, saturation, hue; noise."""
-    tables = _tone_tables(rng, len(frames)) if colour else np.tile(np.arange(256.0), (1, 3, 1))
+    tables = _tone_tables(rng, len(frames)) if colour else np.tile(range(256), (len(frames), 3, 1))
     matrix = _saturation_and_hue(rng) if colour else np.eye(3)
     if grey:
         matrix = np.tile(_LUMA, (3, 1))
     strength = np.exp(rng.uniform(np.log(1), np.log(16))) if noise else 0.0
-    # Photons come at random: the noise of bright pixels is the larger one before the tone curve.
+    # Photons come at random, so that bright pixels have more noise.
     amplitude = strength * np.sqrt(0.25 + 0.75 * np.arange(256) / 255)
     starts = rng.integers(0, _NOISES, frames.shape[:2])
     out = np.empty_like(frames)
     for t, frame in enumerate(frames):
         _grade(
-            *(frame, tables[t % len(tables)].astype(np.float32), matrix.astype(np.float32)),
+            *(frame, tables[t].astype(np.float32), matrix.astype(np.float32)),
             *(_noise(), starts[t], amplitude.astype(np.float32), out[t]),
         )
     return out
@@ -100,7 +100,7 @@ def blurred(
     soft_frames, soft_alpha = np.empty_like(frames), np.empty_like(alpha)
     for t in range(len(frames)):
         soft_frames[t] = _convolved(frames[t], offsets, weights) + np.float32(0.5)
-        soft_alpha[t] = _convolved(alpha[t, ..., None], offsets, weights)[..., 0]
+        soft_alpha[t] = np.minimum(_convolved(alpha[t, ..., None], offsets, weights)[..., 0], 1)
     return soft_frames, soft_alpha
 
 

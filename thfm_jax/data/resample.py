@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from thfm_jax.data.synthetic import parts
 
@@ -35,7 +35,7 @@ class Axis(NamedTuple):
 
     Attributes:
       taps: [n, k] int64 source pixels that each new pixel is a mean of.
-      weights: [n, k] float32; they add up to 1, or to 0 for a pixel outside the source.
+      weights: [n, k] float32; they add up to 1.
       nearest: [n] int64 source pixel that holds the new pixel's centre, -1 outside the source.
       before: [n] int64 source pixel whose centre comes before it, at most the last but one.
       share: [n] float32 in [0, 1], how far the centre is from that pixel's to the next one's.
@@ -50,57 +50,82 @@ class Axis(NamedTuple):
 
 def axis(start: float, extent: float, source: int, out: int, flip: bool = False) -> Axis:
     """The `out` pixels that fill [start, start + extent) of `source` pixels, mirrored if `flip`."""
-    centres = start + (np.arange(out) + 0.5) * (extent / out)
-    if flip:
-        centres = centres[::-1]
-    inside = (centres >= 0) & (centres < source)
-    radius = max(extent / out, 1.0)
-    first = np.floor(centres - radius + 0.5).astype(np.int64)
-    taps = first[:, None] + np.arange(2 * math.ceil(radius))
-    weights = np.maximum(1 - np.abs(taps + 0.5 - centres[:, None]) / radius, 0)
-    weights[(taps < 0) | (taps >= source) | ~inside[:, None]] = 0
-    weights /= np.where(inside, weights.sum(axis=1), 1)[:, None]
-    before = np.clip(np.floor(centres - 0.5), 0, max(source - 2, 0))
-    return Axis(
-        taps=np.clip(taps, 0, source - 1),
-        weights=weights.astype(np.float32),
-        nearest=np.where(inside, np.floor(centres), -1).astype(np.int64),
-        before=before.astype(np.int64),
-        share=np.clip(centres - 0.5 - before, 0, 1).astype(np.float32),
-    )
-
-
-def filtered(
-    frame: Shaped[np.ndarray, "h w C"], rows: Axis, columns: Axis
-) -> Float[np.ndarray, "H W C"]:
-    """The frame's values in float32; 0 outside the source."""
-    return _filter(frame, rows.taps, rows.weights, columns.taps, columns.weights)
+    return Axis(*_axis(float(start), float(extent), source, out, flip))
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _filter(frame, row_taps, row_weights, column_taps, column_weights):
-    height, width, channels = len(row_taps), len(column_taps), frame.shape[2]
-    first, last = row_taps.min(), row_taps.max()
-    thin = np.empty((last - first + 1, width, channels), np.float32)
-    for y in range(first, last + 1):
-        for x in range(width):
-            for c in range(channels):
-                total = np.float32(0)
-                for k in range(column_taps.shape[1]):
-                    value = np.float32(frame[y, column_taps[x, k], c])
-                    total += column_weights[x, k] * value
-                thin[y - first, x, c] = total
-    out = np.zeros((height, width, channels), np.float32)
-    for y in range(height):
+def _axis(start, extent, source, out, flip):
+    radius = max(extent / out, 1.0)
+    taps = np.zeros((out, 2 * math.ceil(radius)), np.int64)
+    weights = np.zeros(taps.shape, np.float32)
+    nearest, before = np.empty(out, np.int64), np.empty(out, np.int64)
+    share = np.empty(out, np.float32)
+    for i in range(out):
+        place = out - 1 - i if flip else i
+        centre = start + (place + 0.5) * (extent / out)
+        nearest[i] = math.floor(centre) if 0 <= centre < source else -1
+        before[i] = min(max(math.floor(centre - 0.5), 0), max(source - 2, 0))
+        share[i] = min(max(centre - 0.5 - before[i], 0.0), 1.0)
+        first, total = math.floor(centre - radius + 0.5), 0.0
+        for k in range(taps.shape[1]):
+            weight = max(1 - abs(first + k + 0.5 - centre) / radius, 0.0)
+            if 0 <= first + k < source:
+                taps[i, k], weights[i, k] = first + k, weight
+                total += weight
+        if total > 0:
+            weights[i] /= total
+    return taps, weights, nearest, before, share
+
+
+def filter_picture(
+    rgb: UInt8[np.ndarray, "h w 3"],
+    alpha: Float[np.ndarray, "h w"],
+    rows: Axis,
+    columns: Axis,
+    fill: UInt8[np.ndarray, "3"],
+    out_rgb: UInt8[np.ndarray, "H W 3"],
+    out_alpha: Float[np.ndarray, "H W"],
+) -> None:
+    """Writes picture and alpha at the new pixels; outside the source they are `fill` and 0."""
+    _filter(
+        *(rgb, alpha, rows.taps, rows.weights, rows.nearest),
+        *(columns.taps, columns.weights, columns.nearest, fill, out_rgb, out_alpha),
+    )
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _filter(
+    rgb, alpha, row_taps, row_weights, ys, column_taps, column_weights, xs, fill, out, out_alpha
+):
+    half, one = np.float32(0.5), np.float32(1)
+    line = np.empty((rgb.shape[1], 4), np.float32)  # a new row at the source's columns
+    left, right = column_taps.min(), column_taps.max() + 1
+    for i in range(len(ys)):
+        line[left:right] = 0
         for k in range(row_taps.shape[1]):
-            weight = row_weights[y, k]
-            if weight == 0:
+            weight, y = row_weights[i, k], row_taps[i, k]
+            if weight > 0:
+                for x in range(left, right):
+                    line[x, 0] += weight * rgb[y, x, 0]
+                    line[x, 1] += weight * rgb[y, x, 1]
+                    line[x, 2] += weight * rgb[y, x, 2]
+                    line[x, 3] += weight * alpha[y, x]
+        for j in range(len(xs)):
+            if ys[i] < 0 or xs[j] < 0:
+                out[i, j, 0], out[i, j, 1], out[i, j, 2] = fill[0], fill[1], fill[2]
+                out_alpha[i, j] = 0
                 continue
-            source = thin[row_taps[y, k] - first]
-            for x in range(width):
-                for c in range(channels):
-                    out[y, x, c] += weight * source[x, c]
-    return out
+            r = g = b = half
+            a = np.float32(0)
+            for k in range(column_taps.shape[1]):
+                weight, x = column_weights[j, k], column_taps[j, k]
+                r += weight * line[x, 0]
+                g += weight * line[x, 1]
+                b += weight * line[x, 2]
+                a += weight * line[x, 3]
+            # Weights add up to 1 but for rounding.
+            out[i, j, 0], out[i, j, 1], out[i, j, 2] = np.uint8(r), np.uint8(g), np.uint8(b)
+            out_alpha[i, j] = min(a, one)
 
 
 def sample(
