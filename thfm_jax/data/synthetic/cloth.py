@@ -81,7 +81,8 @@ def drape(
     ends = np.concatenate([pairs, across])
     difference = rest[ends[:, 0]] - rest[ends[:, 1]]
     length = np.sqrt(np.einsum("ec,ec->e", difference, difference, optimize=False))
-    length *= np.float32(1) + np.float32(fabric.crease) * rng.standard_normal(len(ends), np.float32)
+    slack = _uneven(rng, pairs, len(rest))
+    length *= 1 + fabric.crease * (slack[ends[:, 0]] + slack[ends[:, 1]])
     is_edge = np.arange(len(ends)) < len(pairs)
     pull = np.where(is_edge, fabric.pull, fabric.bend).astype(np.float32)
     push = np.where(is_edge, fabric.push, fabric.bend).astype(np.float32)
@@ -92,6 +93,16 @@ def drape(
         np.float32(fabric.memory), np.float32(1 - fabric.damping), np.float32(1 / (fps * steps)),
         steps, settle,
     )  # fmt: skip
+
+
+def _uneven(rng: np.random.Generator, pairs: np.ndarray, count: int) -> np.ndarray:
+    """[V] noise of unit variance that neighbours share."""
+    field = rng.standard_normal(count)
+    number = np.bincount(pairs.reshape(-1), minlength=count) + 1
+    for _ in range(2):
+        total = field + np.bincount(pairs[:, 0], field[pairs[:, 1]], count)
+        field = (total + np.bincount(pairs[:, 1], field[pairs[:, 0]], count)) / number
+    return field / (field.std() + 1e-9)
 
 
 @njit(cache=True)
@@ -162,6 +173,9 @@ def _restore_lengths(x, leash, ends, length, pull, push):
 def _bound(x, goal, leash, floor, normal, gap, capsules, frame, after, share):
     one = np.float32(1)
     for i in range(len(x)):
+        if leash[i] == 0:
+            x[i] = goal[i]
+            continue
         px, py, pz = x[i, 0], x[i, 1], x[i, 2]
         dx, dy, dz = px - goal[i, 0], py - goal[i, 1], pz - goal[i, 2]
         far = np.sqrt(dx * dx + dy * dy + dz * dz)

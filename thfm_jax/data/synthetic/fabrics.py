@@ -1,10 +1,11 @@
 """Fabrics: what garments are made of, as materials of one metre by one metre."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
-from thfm_jax.data.synthetic import colours, noise, textures
+from thfm_jax.data.synthetic import colours, marks, noise, textures
 from thfm_jax.data.synthetic.scene import Material
 
 _VARIANTS = 24  # of each pattern in the bank
@@ -53,9 +54,17 @@ def choose(rng: np.random.Generator, shares: dict[str, float]) -> str:
 
 
 def make(
-    rng: np.random.Generator, cut: Cut, base: np.ndarray, boldness: float, flat: bool = False
+    rng: np.random.Generator,
+    cut: Cut,
+    base: np.ndarray,
+    boldness: float,
+    flat: bool = False,
+    drawn: Sequence[str] = (),
 ) -> Look:
-    """A fabric for `cut` with the main colour `base`; `flat` leaves out all that is fine."""
+    """A fabric for `cut` with the main colour `base`.
+
+    `flat` leaves out all that is fine; `drawn` names `marks.MARKS`.
+    """
     kind, weave = choose(rng, cut.patterns), choose(rng, cut.weaves)
     ink = textures.pattern(kind, int(rng.integers(_VARIANTS)))
     inks = _inks(rng, kind, colours.palette(rng, base, boldness))
@@ -65,9 +74,14 @@ def make(
     if not flat:
         worn = 0.8 + 0.35 * noise.cloud(noise.pick(rng), 1.0, 1.0)[..., None]
         albedo = np.minimum(albedo * (shade * worn), 1)
+    height = folds if flat else folds + relief
+    if drawn:
+        albedo, height = marks.canvas(albedo, height)
+        for name in drawn:
+            marks.MARKS[name](rng, (albedo, height), inks[0])
     material = Material(
         albedo=albedo,
-        height=folds if flat else folds + relief,
+        height=height,
         specular=cut.specular,
         roughness=cut.roughness,
         wrap=0.15,
@@ -105,20 +119,20 @@ DENIM = Cut({"plain": 1}, {"twill": 1}, folds_m=0.003, upright=0.8)
 WOVEN = Cut({"plain": 8, "stripes": 0.6, "checks": 0.5, "camouflage": 0.3, "heather": 1},
             {"plain": 2, "twill": 2, "smooth": 1})  # fmt: skip
 SPORT = Cut({"plain": 4, "blocks": 3, "gradient": 0.7, "camouflage": 0.3, "zigzag": 0.3},
-            {"smooth": 2, "plain": 1}, specular=0.05, roughness=0.5)  # fmt: skip
+            {"smooth": 2, "plain": 1}, specular=0.045, roughness=0.55)  # fmt: skip
 COAT = Cut(
     {"plain": 7, "checks": 0.5, "plaid": 1, "heather": 2},
     {"plain": 1, "twill": 1, "fleece": 1},
     folds_m=0.003,
 )
-DOWN = Cut({"plain": 3, "blocks": 1}, {"quilt": 1}, 0.003, specular=0.08, roughness=0.4)
-LEATHER = Cut({"plain": 1}, {"leather": 1}, 0.0025, specular=0.25, roughness=0.35, sheen=0.0)
+DOWN = Cut({"plain": 3, "blocks": 1}, {"quilt": 1}, 0.003, specular=0.05, roughness=0.45)
+LEATHER = Cut({"plain": 1}, {"leather": 1}, 0.0025, specular=0.06, roughness=0.38, sheen=0.0)
 SILK = Cut(
     {"plain": 4, "flowers": 2, "gradient": 0.6, "dots": 0.6, "leopard": 0.4, "tie_dye": 0.3},
     {"smooth": 1},
     folds_m=0.004,
     upright=3.0,
-    specular=0.2,
+    specular=0.07,
     roughness=0.35,
 )
 DRESS = Cut(
@@ -129,4 +143,10 @@ DRESS = Cut(
     upright=3.0,
 )  # fmt: skip
 STRETCH = Cut({"plain": 6, "blocks": 1, "leopard": 0.3, "gradient": 0.3, "tie_dye": 0.3},
-              {"smooth": 1}, 0.0006, specular=0.06, roughness=0.5)  # fmt: skip
+              {"smooth": 1}, 0.0006, specular=0.045, roughness=0.5)  # fmt: skip
+SUITING = Cut({"plain": 8, "stripes": 1, "checks": 0.4, "heather": 1.5}, {"twill": 2, "plain": 1},
+              0.002, upright=2.0, sheen=0.05)  # fmt: skip
+PLEATS = Cut({"plain": 3, "plaid": 1.5, "checks": 0.4}, {"pleats": 1}, 0.002, upright=4.0)
+HIVIS = Cut({"hoops": 1}, {"plain": 1}, 0.003)
+PLAIN = Cut({"plain": 1}, {"plain": 2, "smooth": 1}, 0.004, upright=3.0)
+SOCKS = Cut({"plain": 5, "hoops": 2, "dots": 0.3}, {"rib": 1}, 0.0005)

@@ -8,11 +8,13 @@ from scipy.spatial import cKDTree
 
 from thfm_jax.data.synthetic import colours, noise, parts, sheets, strands, suit
 from thfm_jax.data.synthetic.body import BodyModel, Posed
-from thfm_jax.data.synthetic.scene import Material, Mesh
+from thfm_jax.data.synthetic.scene import Material, Mesh, Passes
 
 _SIZE = 128
-_IRISES = ((70, 42, 26), (96, 62, 36), (128, 98, 54), (92, 104, 66), (86, 122, 148), (110, 120, 126),
-           (48, 30, 22))  # fmt: skip
+_IRISES = (
+    *((70, 42, 26), (96, 62, 36), (128, 98, 54), (92, 104, 66), (86, 122, 148)),
+    *((110, 120, 126), (48, 30, 22)),
+)
 _BROW_M = 0.0012
 # (x, y) on the base mesh of the middle of a brow.
 _BROW = ((0.010, 0.7415), (0.022, 0.7465), (0.033, 0.7495), (0.043, 0.7475), (0.054, 0.741))
@@ -25,22 +27,44 @@ def eyes(
     melanin: float,
     instance: int,
     big: bool = False,
-) -> tuple[list[Mesh], np.ndarray]:
-    """Both eyeballs, and the sRGB colour of their irises; `big` irises for cartoons."""  # fmt: skip
+) -> tuple[list[Mesh], np.ndarray]:  # fmt: skip
+    """Both eyeballs, and the sRGB colour of their irises; `big` irises for cartoons."""
     brown = rng.uniform() < 0.35 + melanin
     colour = np.array(_IRISES[int(rng.choice([0, 1, 6])) if brown else int(rng.integers(1, 6))])
     colour = np.clip(colour * rng.uniform(0.7, 1.3), 5, 250)
     material = Material(
         albedo=_iris(rng, colours.linear(colour), 0.3 if big else 0.155),
-        specular=0.9,
-        roughness=0.07,
+        specular=0.045,
+        roughness=0.08,
     )
-    meshes = []
-    for side in ("left_eye", "right_eye"):
-        mesh = _patch(model, posed, side, material, instance, "face")
-        ids = model.patches[side].vertex_ids
-        meshes.append(_with_uv(mesh, _polar(model.rest[ids])))
-    return meshes, colour
+    balls = [_ball(model, posed, side, material, instance) for side in ("left_eye", "right_eye")]
+    return balls, colour
+
+
+def _ball(model: BodyModel, posed: Posed, side: str, material: Material, instance: int) -> Mesh:
+    """An eyeball, rounder than the body model's."""
+    fine = _fine_ball(model, side)
+    points = sheets.frames(fine, posed.vertices)
+    middle = points.mean(axis=1, keepdims=True)
+    away = points - middle
+    far = np.linalg.norm(away, axis=-1, keepdims=True)
+    return Mesh(
+        middle + away * (far.max() / far),
+        fine.triangles,
+        _polar(fine(model.rest)),
+        material,
+        instance,
+        fine(model.template),
+        np.full(len(fine.triangles), parts.INDEX["face"], np.uint8),
+    )
+
+
+@functools.lru_cache(maxsize=4)
+def _fine_ball(model: BodyModel, side: str) -> sheets.Sheet:
+    patch = model.patches[side]
+    whole = sheets.whole(patch.vertex_ids[patch.triangles], len(model.rest))
+    coarse = sheets.part(whole, np.ones(len(whole.triangles), bool))
+    return sheets.refine(coarse.triangles, coarse.weights.shape[0]).on(coarse)
 
 
 def _polar(points: np.ndarray) -> np.ndarray:
@@ -77,8 +101,8 @@ def _iris(rng: np.random.Generator, colour: np.ndarray, radius: float) -> np.nda
 
 def mouth(rng: np.random.Generator, model: BodyModel, posed: Posed, instance: int) -> list[Mesh]:
     """Teeth and tongue."""
-    tooth = _plain(colours.linear(np.array((226, 216, 196)) * rng.uniform(0.85, 1.05)), 0.5, 0.25)
-    tongue = _plain(colours.linear((176, 84, 84)), 0.4, 0.4)
+    tooth = _plain(colours.linear(np.array((206, 196, 178)) * rng.uniform(0.85, 1.1)), 0.05, 0.25)
+    tongue = _plain(colours.linear((150, 66, 66)), 0.04, 0.4)
     names = {"upper_teeth": tooth, "lower_teeth": tooth, "tongue": tongue}
     return [_patch(model, posed, name, look, instance, "face") for name, look in names.items()]
 
@@ -88,12 +112,10 @@ def lashes(model: BodyModel, posed: Posed, long: bool, instance: int) -> Mesh:
     material = Material(
         albedo=np.full((1, 1, 3), 0.008, np.float32),
         opacity=_bars(),
-        repeat=(0.0, 24.0),
-        strand=False,
     )
     away = _lash_lengths(model)
     ids = model.patches["lashes"].vertex_ids
-    cutoff = (90 + (150 if long else 230) * away).astype(np.float32)
+    cutoff = (110 + (150 if long else 230) * away + 60 * _is_lower(model)).astype(np.float32)
     mesh = _patch(model, posed, "lashes", material, instance, "face", cutoff, "seen")
     angle = model.rest[ids, 0] * 40
     return _with_uv(mesh, np.stack([0 * angle, angle], axis=-1).astype(np.float32))
@@ -105,6 +127,12 @@ def _lash_lengths(model: BodyModel) -> np.ndarray:
     ids, body = model.patches["lashes"].vertex_ids, model.patches["body"].vertex_ids
     away = cKDTree(model.rest[body]).query(model.rest[ids])[0]
     return (away / away.max()).astype(np.float32)
+
+
+def _is_lower(model: BodyModel) -> np.ndarray:
+    """[P] bool, lashes of the lower lids."""
+    height = suit.base_positions(model)[model.patches["lashes"].vertex_ids, 1]
+    return height < 0.728
 
 
 @functools.lru_cache(maxsize=1)
@@ -122,8 +150,8 @@ def brows(
     colour: np.ndarray,
     gender: float,
     instance: int,
-) -> Mesh:
-    """Both eyebrows: a strip of skin with hairs on it, a little in front of the face."""  # fmt: skip
+) -> Mesh:  # fmt: skip
+    """Both eyebrows: a strip of skin with hairs on it, a little in front of the face."""
     strip, fade, uv = _brow_strip(model, int(rng.integers(6)), gender > 0.5)
     patch = model.patches["body"]
     vertices = sheets.frames(strip, posed.vertices)
@@ -132,11 +160,11 @@ def brows(
         vertices + np.float32(_BROW_M) * normals,
         strip.triangles,
         uv,
-        strands.material(rng, colour, "straight", (1.0, 1.0)),
+        strands.material(rng, colour, "straight", 0.2),
         instance,
         strip(model.template),
         patch.part[strip.faces],
-        cutoff=(255 * (1.05 - fade * rng.uniform(0.7, 1.0))).astype(np.float32),
+        cutoff=(255 * (1.05 - fade * rng.uniform(0.75, 1.0))).astype(np.float32),
         passes="seen",
         shades=False,
     )
@@ -167,7 +195,9 @@ def _brow_strip(
     strip = sheets.cut(fine.triangles, fine(np.maximum(field, -1))).on(fine)
     fade = np.clip(strip(np.clip(field, 0, 1)) * 2.5, 0, 1)
     u, v = strip(along.astype(np.float32)), strip((y - arch).astype(np.float32))
-    slant = np.stack([u * 0.04 * 6 + 40 * v * 0.1, v * 8 + 0.8 * u], axis=-1)
+    # Hairs lie along the brow and turn up at its inner end.
+    across = v * 28 - 0.25 * np.clip(0.5 - u, 0, 1)
+    slant = np.stack([across, u * 0.35 + 12 * v * np.clip(0.4 - u, 0, 1)], axis=-1)
     return strip, fade, slant.astype(np.float32)
 
 

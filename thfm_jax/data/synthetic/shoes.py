@@ -47,6 +47,7 @@ KINDS: dict[str, Kind] = {
     "boots": Kind(0.19, 0.0, 0.03, 0.006, 0.01, (fabrics.LEATHER,), 0.1),
     "high_boots": Kind(0.36, 0.0, 0.024, 0.004, 0.01, (fabrics.LEATHER,), 0.05),
     "flats": Kind(0.06, 0.035, 0.01, 0.002, 0.004, (fabrics.LEATHER, fabrics.SILK), 0.05),
+    "sandals": Kind(0.03, 0.0, 0.014, 0.004, 0.003, (fabrics.LEATHER,), 0.2),
     "slippers": Kind(0.06, 0.0, 0.018, 0.006, 0.009, (fabrics.COAT, fabrics.WOVEN), 0.3),
 }
 

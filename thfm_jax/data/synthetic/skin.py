@@ -105,8 +105,8 @@ def mesh(
         albedo=np.minimum(look.colour * tone, 1),
         repeat=(_REPEAT, _REPEAT),
         height=None if flat else _relief(variant) * np.float32(0.6 + age_years / 60),
-        specular=0.12 if flat else float(rng.uniform(0.12, 0.26)),
-        roughness=float(rng.uniform(0.35, 0.55)),
+        specular=0.03 if flat else float(rng.uniform(0.025, 0.05)),
+        roughness=float(rng.uniform(0.38, 0.6)),
         wrap=0.45,
     )
     tint = np.ones((len(ids), 3), np.float32) if flat else _tint(rng, model, look)[ids]
@@ -193,4 +193,4 @@ def _relief(variant: int) -> np.ndarray:
     """[R, R] float32 metres: pores and fine lines."""
     pores = noise.cloud(variant, 0.4, 24.0) - 0.5
     lines = np.abs(noise.cloud(variant + 3, 1.0, 6.0) - 0.5)
-    return (1.1e-4 * pores - 1.2e-4 * np.exp(-((lines / 0.03) ** 2))).astype(np.float32)
+    return (6e-5 * pores - 7e-5 * np.exp(-((lines / 0.03) ** 2))).astype(np.float32)

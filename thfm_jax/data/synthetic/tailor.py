@@ -9,10 +9,11 @@ import dataclasses
 import numpy as np
 from numba import njit
 
-from thfm_jax.data.synthetic import cloth, sheets, suit
+from thfm_jax.data.synthetic import cloth, limbs, sheets, suit
 from thfm_jax.data.synthetic.body import BodyModel, Posed, Shape
 from thfm_jax.data.synthetic.cloth import Fabric, Hold
 from thfm_jax.data.synthetic.scene import Material, Mesh
+from thfm_jax.data.synthetic.sheets import Sheet
 from thfm_jax.data.synthetic.suit import Suit
 
 _COVER_M = 0.025  # skin this far inside a garment's edge is not drawn
@@ -30,6 +31,8 @@ class Cloth:
       template: [V, 3] float32 canonical position of the body beneath.
       part: [F] uint8 of `parts.NAMES`.
       normal_ids: [V] int32.
+      position: [V, 3] float32 on the base mesh, in the frame of `suit`.
+      arm: [V] float32 metres along the arm: see `suit.Suit`.
     """
 
     vertices: np.ndarray
@@ -38,6 +41,8 @@ class Cloth:
     template: np.ndarray
     part: np.ndarray
     normal_ids: np.ndarray
+    position: np.ndarray
+    arm: np.ndarray
 
     def mesh(self, material: Material, instance: int) -> Mesh:
         return Mesh(
@@ -54,9 +59,10 @@ class Cloth:
 
 @dataclasses.dataclass(frozen=True)
 class Pattern:
-    """What to cut: values at the suit's `N` vertices.
+    """What to cut: values at the `N` vertices of a suit.
 
     Attributes:
+      suit: what it is cut from.
       field: [N] above 0 where there is cloth, in metres from its edge.
       ease: [N] metres between the body and the cloth at rest.
       leash: [N] metres that the cloth may move from where the body carries it.
@@ -65,6 +71,7 @@ class Pattern:
       relax: 0 to 1, how far hollows of the body are bridged.
     """
 
+    suit: Suit
     field: np.ndarray
     ease: np.ndarray
     leash: np.ndarray
@@ -73,78 +80,120 @@ class Pattern:
     relax: float = 1.0
 
 
+@dataclasses.dataclass(frozen=True)
+class _Body:
+    """A suit of `N` vertices on one person: at rest [N, 3], in motion [T, N, 3], and normals."""
+
+    rest: np.ndarray
+    rest_normals: np.ndarray
+    posed: np.ndarray
+    normals: np.ndarray
+
+
 class Tailor:
     """Dresses one person.
 
     Attributes:
-      suit: what garments are cut from.
-      rest: [N, 3] float32 the suit on this body at rest.
-      posed, normals: [T, N, 3] float32 the suit on the moving body.
+      suit, gown: what garments are cut from.
       height: [T, N] float32 metres of cloth above the suit so far.
-      covered: [N] float32 metres inside of the edge of some garment.
+      covered: [N] float32 metres inside of the edge of some garment; both at the suit's vertices.
     """
 
     def __init__(self, model: BodyModel, shape: Shape, posed: Posed, fps: float):
-        self.suit: Suit = suit.of(model)
-        self.fps = fps
-        triangles = self.suit.sheet.triangles
-        self.rest = self.suit.sheet(shape.vertices)
-        self.rest_normals = sheets.vertex_normals(self.rest[None], triangles)[0]
-        self.posed = sheets.frames(self.suit.sheet, posed.vertices)
-        self.normals = sheets.vertex_normals(self.posed, triangles)
-        self.height = np.zeros(self.posed.shape[:2], np.float32)
-        self.covered = np.full(len(self.rest), -1, np.float32)
+        self.suit, self.gown = suit.of(model), suit.gown(model)
+        self._model, self._shape, self._posed, self._fps = model, shape, posed, fps
+        self._bodies: dict[int, _Body] = {}
+        count = len(self.suit.position)
+        self.height = np.zeros((len(posed.vertices), count), np.float32)
+        self.covered = np.full(count, -1, np.float32)
+
+    def body(self, of: Suit) -> _Body:
+        """A suit on this person."""
+        if id(of) not in self._bodies:
+            triangles = of.sheet.triangles
+            rest = of.sheet(self._shape.vertices)
+            posed = sheets.frames(of.sheet, self._posed.vertices)
+            self._bodies[id(of)] = _Body(
+                rest,
+                sheets.vertex_normals(rest[None], triangles)[0],
+                posed,
+                sheets.vertex_normals(posed, triangles),
+            )
+        return self._bodies[id(of)]
 
     def sew(self, rng: np.random.Generator, pattern: Pattern) -> Cloth:
         """One garment, outside of all those before it."""
-        piece = sheets.cut(self.suit.sheet.triangles, pattern.field)
-        floor = sheets.frames(piece, self.posed)
-        normals = sheets.frames(piece, self.normals)
-        gap = piece(np.ascontiguousarray(self.height.T)).T + np.float32(_LAYER_M)
-        rest_floor, rest_normals = piece(self.rest), piece(self.rest_normals)
-        ease = np.maximum(piece(pattern.ease), gap.mean(axis=0))
+        of, body = pattern.suit, self.body(pattern.suit)
+        piece = sheets.cut(of.sheet.triangles, pattern.field)
+        below = np.where(of.close, self.height[:, of.on_suit], 0)
+        gap = np.ascontiguousarray(piece(below.T).T) + np.float32(_LAYER_M)
+        close = piece(of.close) > 0.99
+        ease = np.where(
+            close, np.maximum(piece(pattern.ease), gap.mean(axis=0)), piece(pattern.ease)
+        )
+        floor, normals = sheets.frames(piece, body.posed), sheets.frames(piece, body.normals)
+        rest_floor, rest_normals = piece(body.rest), piece(body.rest_normals)
         pairs, _, _ = sheets.edges(piece.triangles)
         rest = _relaxed(rest_floor, rest_normals, ease, pairs, np.float32(pattern.relax))
         lift = np.einsum("vc,vc->v", rest - rest_floor, rest_normals, optimize=False)
-        lift = np.maximum(lift, ease)
         hold = Hold(
             target=floor + lift[None, :, None] * normals,
             leash=piece(pattern.leash),
             floor=floor,
             normal=normals,
-            gap=np.ascontiguousarray(gap),
-            capsules=np.zeros((len(floor), 0, 8), np.float32),
+            gap=np.where(close, gap, np.float32(-2)),
+            capsules=self._legs(close),
         )
-        draped = cloth.drape(rng, rest, piece.triangles, hold, pattern.fabric, self.fps)
-        self.cover(pattern.field)
-        self._raise(piece, draped, floor, normals)
-        return self._finish(piece, draped, pattern.legs)
+        draped = cloth.drape(rng, rest, piece.triangles, hold, pattern.fabric, self._fps)
+        self._note(pattern, piece, draped, floor, normals)
+        return self._finish(of, piece, draped, pattern.legs)
 
-    def bare(self, model: BodyModel) -> np.ndarray:
+    def bare(self) -> np.ndarray:
         """[V] bool, the model's vertices that no garment hides."""
-        nearest = self.suit.near_body
+        nearest = suit.near_skin(self._model)
         return (nearest < 0) | (self.covered[nearest] < _COVER_M)
 
     def cover(self, field: np.ndarray) -> None:
         """Notes that something hides the skin where `field` [N] is above 0, metres from its edge."""
         self.covered = np.maximum(self.covered, field)
 
-    def _raise(self, piece, draped, floor, normals) -> None:
-        height = np.einsum("tvc,tvc->tv", draped - floor, normals, optimize=False)
-        kept = sheets.sources(piece)
-        self.height[:, kept] = np.maximum(self.height[:, kept], height)
+    def _legs(self, close: np.ndarray) -> np.ndarray:
+        """Capsules [T, C, 8] for cloth that does not lie on the skin everywhere."""
+        if close.all():
+            return np.zeros((len(self.height), 0, 8), np.float32)
+        on_legs = (self.suit.position[:, 1] < suit.CROTCH_Y) & (self.suit.position[:, 1] > -0.7)
+        worn = float(self.height[:, on_legs].mean())
+        return limbs.capsules(
+            self._model, self._shape, self._posed, limbs.LEGS, worn + 2 * _LAYER_M
+        )
 
-    def _finish(self, piece: sheets.Sheet, draped: np.ndarray, legs: bool) -> Cloth:
+    def _note(
+        self, pattern: Pattern, piece: Sheet, draped: np.ndarray, floor: np.ndarray,
+        normals: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Raises what the next garment lies on."""
+        of = pattern.suit
+        self.covered[of.on_suit[of.close]] = np.maximum(
+            self.covered[of.on_suit[of.close]], pattern.field[of.close]
+        )
+        height = np.einsum("tvc,tvc->tv", draped - floor, normals, optimize=False)
+        sources = sheets.sources(piece)
+        close = of.close[sources]
+        kept = of.on_suit[sources[close]]
+        self.height[:, kept] = np.maximum(self.height[:, kept], height[:, close])
+
+    def _finish(self, of: Suit, piece: Sheet, draped: np.ndarray, legs: bool) -> Cloth:
         fine = sheets.refine(piece.triangles, len(draped[0]))
-        vertices = sheets.frames(fine, draped)
-        uv, triangles, ids = coordinates(self.suit, piece, fine, legs)
+        uv, triangles, ids = coordinates(of, piece, fine, legs)
         return Cloth(
-            vertices[:, ids],
+            sheets.frames(fine, draped)[:, ids],
             triangles,
             uv,
-            fine(piece(self.suit.template))[ids],
-            self.suit.part[piece.faces][fine.faces],
+            fine(piece(of.template))[ids],
+            of.part[piece.faces][fine.faces],
             ids,
+            fine(piece(of.position))[ids],
+            fine(piece(of.arm))[ids],
         )
 
 

@@ -17,7 +17,17 @@ KINDS: tuple[str, ...] = (
     "plain", "hoops", "stripes", "checks", "plaid", "dots", "flowers", "camouflage", "leopard",
     "zigzag", "gradient", "tie_dye", "blocks", "heather",
 )  # fmt: skip
-WEAVES: tuple[str, ...] = ("plain", "twill", "rib", "cable", "leather", "fleece", "smooth", "quilt")
+WEAVES: tuple[str, ...] = (
+    "plain",
+    "twill",
+    "rib",
+    "cable",
+    "leather",
+    "fleece",
+    "smooth",
+    "quilt",
+    "pleats",
+)
 
 
 def _grid() -> tuple[np.ndarray, np.ndarray]:
@@ -164,6 +174,9 @@ def weave(kind: str, variant: int) -> tuple[np.ndarray, np.ndarray]:
         count = int(rng.choice([6, 9, 12]))
         relief = 1.2e-2 * np.abs(np.sin(np.pi * v * count)) ** 0.6
         shade = 0.1 * (np.abs(np.sin(np.pi * v * count)) ** 0.3 - 0.8)
+    elif kind == "pleats":
+        slope = (u * int(rng.choice([20, 28, 36]))) % 1
+        relief, shade = 8e-3 * np.minimum(slope, 6 * (1 - slope)), 0.25 * (slope - 0.5)
     elif kind == "smooth":
         relief, shade = np.zeros_like(grain), 0.02 * grain
     else:

@@ -1,14 +1,29 @@
-"""Everything that belongs to a person in the picture: skin, face, hair, clothes, what they carry."""
+"""Everything that belongs to a person: skin, face, hair, clothes, and what is worn or held."""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-from thfm_jax.data.synthetic import colours, fabrics, face, garments, hair, shoes, skin
+from thfm_jax.data.synthetic import (
+    colours,
+    ensembles,
+    fabrics,
+    face,
+    garments,
+    hair,
+    shoes,
+    skin,
+    trims,
+)
 from thfm_jax.data.synthetic.body import BodyModel, Posed, Shape
+from thfm_jax.data.synthetic.ensembles import STYLES, Ensemble
+from thfm_jax.data.synthetic.garments import Garment
 from thfm_jax.data.synthetic.scene import Mesh
+from thfm_jax.data.synthetic.skin import Skin
 from thfm_jax.data.synthetic.tailor import Tailor
+
+__all__ = ["STYLES", "Outfit", "dress"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,11 +32,23 @@ class Outfit:
 
     Attributes:
       meshes: all that is drawn of it.
-      meta: plain values: names of garments, mean sRGB colours.
+      meta: plain values: style, garments, hair, mean sRGB colours.
     """
 
     meshes: list[Mesh]
     meta: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Person:
+    """Whom to dress, in motion."""
+
+    model: BodyModel
+    shape: Shape
+    posed: Posed
+    fps: float
+    instance: int
+    flat: bool
 
 
 def dress(
@@ -34,45 +61,127 @@ def dress(
     instance: int,
     style: str | None = None,
 ) -> Outfit:
-    """A random outfit for one person over a clip."""
+    """A random outfit for one person over a clip.
+
+    Args:
+      rng: all that is random comes from it.
+      model: the body model.
+      shape, posed: the person at rest and in each frame.
+      motion: what the person does.
+      fps: frames per second, for cloth and hair that lag behind.
+      instance: number of the person's meshes.
+      style: one of `STYLES`; None draws one. "cartoon" is flat and saturated.
+
+    Raises:
+      ValueError: for another style.
+    """
     skin_rng, face_rng, hair_rng, cloth_rng, shoe_rng = rng.spawn(5)
-    person = shape.phenotype
     flat = style == "cartoon"
-    look = (skin.cartoon if flat else skin.sample)(skin_rng, person)
+    person = _Person(model, shape, posed, fps, instance, flat)
+    ensemble = ensembles.choose(cloth_rng, shape.phenotype, style)
+    look = (skin.cartoon if flat else skin.sample)(skin_rng, shape.phenotype)
     tailor = Tailor(model, shape, posed, fps)
-    meta: dict[str, Any] = {"skin_rgb": colours.srgb(look.colour)}
+    worn, meta = _clothes(cloth_rng, person, tailor, ensemble)
+    worn += _shoes(shoe_rng, person, tailor, ensemble, meta)
+    bare = tailor.bare()
+    age = shape.phenotype.age_years
+    body = [skin.mesh(skin_rng, model, posed, bare, look, age, instance, flat)]
+    colour = hair.sample_colour(hair_rng, shape.phenotype, look.melanin)
+    head = _face(face_rng, person, look, colour, meta)
+    head += _hair(hair_rng, person, look, colour, meta)
+    meta |= {"style": ensemble.style, "skin_rgb": colours.srgb(look.colour)}
+    return Outfit(body + head + worn, meta)
 
-    worn, names = [], []
-    footwear = str(shoe_rng.choice(list(shoes.KINDS)))
-    pair, field, leather = shoes.make(shoe_rng, model, shape, posed, footwear, instance, flat)
+
+def _clothes(
+    rng: np.random.Generator, person: _Person, tailor: Tailor, ensemble: Ensemble
+) -> tuple[list[Mesh], dict[str, Any]]:
+    """Garments in their order, and what to note about them."""
+    meshes: list[Mesh] = []
+    meta: dict[str, Any] = {"garments": []}
+    matching: np.ndarray | None = None
+    for maker in ensemble.layers:
+        garment = maker(rng, tailor)
+        cut = garment.cuts[int(rng.integers(len(garment.cuts)))]
+        base = _base_colour(rng, cut, ensemble.boldness)
+        if ensemble.matched and cut is fabrics.SUITING:
+            base = matching = base if matching is None else matching
+        look, made = _sewn(rng, person, tailor, garment, cut, base, ensemble.boldness)
+        meshes += made
+        meta["garments"].append(garment.name)
+        on_legs = garment.pattern.legs or "skirt" in garment.name
+        if maker is not garments.socks:
+            meta["bottom_rgb" if on_legs else "top_rgb"] = colours.srgb(look.colour)
+    if ensemble.belted is not None:
+        strap = garments.belt(rng, tailor, ensemble.belted)
+        meshes += _sewn(rng, person, tailor, strap, fabrics.LEATHER, colours.leather(rng), 0.1)[1]
+        meta["garments"].append("belt")
+    return meshes, meta
+
+
+def _sewn(
+    rng: np.random.Generator, person: _Person, tailor: Tailor, garment: Garment, cut: fabrics.Cut,
+    base: np.ndarray, boldness: float,
+) -> tuple[fabrics.Look, list[Mesh]]:  # fmt: skip
+    """A garment with its trims."""
+    look = fabrics.make(rng, cut, base, boldness, person.flat, garment.marks)
+    surface = tailor.sew(rng, garment.pattern)
+    meshes = [surface.mesh(look.material, person.instance)]
+    for trim in garment.trims:
+        edge = trims.sew(surface, trim)
+        if edge is None:
+            continue
+        plain = fabrics.make(rng, fabrics.PLAIN, colours.cloth(rng, boldness), 0.0, person.flat)
+        material = look.material if trim.fabric == "own" else plain.material
+        meshes.append(edge.mesh(material, person.instance))
+    return look, meshes
+
+
+def _base_colour(rng: np.random.Generator, cut: fabrics.Cut, boldness: float) -> np.ndarray:
+    if cut is fabrics.DENIM:
+        return colours.denim(rng)
+    if cut is fabrics.LEATHER:
+        return colours.leather(rng)
+    if cut is fabrics.HIVIS:
+        return colours.linear(((240, 120, 20), (210, 240, 40))[int(rng.integers(2))])
+    return colours.cloth(rng, boldness)
+
+
+def _shoes(
+    rng: np.random.Generator, person: _Person, tailor: Tailor, ensemble: Ensemble,
+    meta: dict[str, Any],
+) -> list[Mesh]:  # fmt: skip
+    if not ensemble.shoes:
+        return []
+    meshes, field, _ = shoes.make(
+        rng, person.model, person.shape, person.posed, ensemble.shoes, person.instance, person.flat
+    )
     tailor.cover(field)
-    worn += pair
-    names.append(footwear)
-    for kinds, key in ((garments.BOTTOMS, "bottom_rgb"), (garments.TOPS, "top_rgb")):
-        kind = str(cloth_rng.choice(list(kinds)))
-        garment = kinds[kind](cloth_rng, tailor.suit)
-        cut = garment.cuts[int(cloth_rng.integers(len(garment.cuts)))]
-        base = colours.denim(cloth_rng) if cut is fabrics.DENIM else colours.cloth(cloth_rng)
-        fabric = fabrics.make(cloth_rng, cut, base, 0.2, flat)
-        worn.append(tailor.sew(cloth_rng, garment.pattern).mesh(fabric.material, instance))
-        names.append(garment.name)
-        meta[key] = colours.srgb(fabric.colour)
+    meta["garments"].append(ensemble.shoes)
+    return meshes
 
-    bare = tailor.bare(model)
-    meshes = [skin.mesh(skin_rng, model, posed, bare, look, person.age_years, instance, flat)]
-    balls, iris = face.eyes(face_rng, model, posed, look.melanin, instance, flat)
-    meshes += balls + face.mouth(face_rng, model, posed, instance)
-    meshes.append(face.lashes(model, posed, person.gender < 0.5, instance))
-    colour = hair.sample_colour(hair_rng, person, look.melanin)
-    brow = np.minimum(colour, 0.15) if person.age_years < 60 else colour
-    meshes.append(face.brows(face_rng, model, posed, brow, person.gender, instance))
-    cut_of_hair = hair.sample_style(hair_rng, person, look.melanin)
-    if cut_of_hair is not None:
-        meshes += hair.grow(hair_rng, model, posed, cut_of_hair, colour, instance)
-    meta |= {
-        "garments": names,
-        "hair": cut_of_hair.name if cut_of_hair else "bald",
-        "hair_rgb": colours.srgb(colour),
-        "iris_rgb": [int(c) for c in iris],
-    }
-    return Outfit(meshes + worn, meta)
+
+def _face(
+    rng: np.random.Generator, person: _Person, look: Skin, colour: np.ndarray, meta: dict[str, Any]
+) -> list[Mesh]:
+    model, posed, instance = person.model, person.posed, person.instance
+    phenotype = person.shape.phenotype
+    meshes, iris = face.eyes(rng, model, posed, look.melanin, instance, person.flat)
+    meshes += face.mouth(rng, model, posed, instance)
+    meshes.append(face.lashes(model, posed, phenotype.gender < 0.5, instance))
+    brow = colour if phenotype.age_years > 60 else np.minimum(colour, 0.15)
+    meshes.append(face.brows(rng, model, posed, brow, phenotype.gender, instance))
+    meta["iris_rgb"] = [int(c) for c in iris]
+    return meshes
+
+
+def _hair(
+    rng: np.random.Generator, person: _Person, look: Skin, colour: np.ndarray, meta: dict[str, Any]
+) -> list[Mesh]:
+    style = hair.sample_style(rng, person.shape.phenotype, look.melanin)
+    meta |= {"hair": style.name if style else "bald", "hair_rgb": colours.srgb(colour)}
+    if style is None:
+        return []
+    return hair.grow(
+        rng, person.model, person.shape, person.posed, person.fps, style, colour, person.instance
+    )
