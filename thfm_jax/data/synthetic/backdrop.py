@@ -17,19 +17,16 @@ class Painter:
     """Paints a scene's backdrop, frame by frame.
 
     The image is blurred once, by its blur and by half the distance of two pixels on it, so that
-    looking up one point a pixel leaves nothing out.
+    looking up one point a pixel leaves nothing out, and so that its texels do not show.
     """
 
     def __init__(self, backdrop: scene.Backdrop, camera: scene.Camera):
         self._backdrop, self._camera = backdrop, camera
         texels = _texels_per_pixel(backdrop, camera)
-        sigma = texels * math.hypot(backdrop.blur_px, 0.5 if texels > 1 else 0.0)
+        sigma = math.hypot(texels * backdrop.blur_px, 0.45 * max(texels, 1.0))
         modes = ("nearest", "wrap" if backdrop.panorama else "nearest", "nearest")
         image = np.asarray(backdrop.image, np.float32)
-        blurred = (
-            image if sigma < 0.3 else ndimage.gaussian_filter(image, (sigma, sigma, 0), mode=modes)
-        )
-        self._image = np.ascontiguousarray(blurred)
+        self._image = ndimage.gaussian_filter(image, (sigma, sigma, 0), mode=modes, truncate=3)
 
     def behind(self, frame: int, covered: Float[np.ndarray, "H W"]) -> Float[np.ndarray, "H W 3"]:
         """Linear RGB float32 that shines past what covers these shares of the pixels.
@@ -82,7 +79,7 @@ def _paint_panorama(image, matrix, covered, out):
             z = matrix[2, 0] * p + matrix[2, 1] * q + matrix[2, 2]
             u = (0.5 + math.atan2(x, -z) / (2 * math.pi)) * width
             v = (0.5 - math.atan2(y, math.sqrt(x * x + z * z)) / math.pi) * height
-            out[row, column, 0], out[row, column, 1], out[row, column, 2] = _spline(
+            out[row, column, 0], out[row, column, 1], out[row, column, 2] = _between(
                 image, u, v, True
             )
 
@@ -95,39 +92,30 @@ def _paint_flat(image, matrix, covered, out):
                 continue
             u = matrix[0, 0] * (column + 0.5) + matrix[0, 2]
             v = matrix[1, 1] * (row + 0.5) + matrix[1, 2]
-            red, green, blue = _spline(image, u, v, False)
+            red, green, blue = _between(image, u, v, False)
             out[row, column, 0], out[row, column, 1], out[row, column, 2] = red, green, blue
 
 
 @kernel
-def _spline(image, u, v, wrap):
-    """Cubic B-spline through 4 x 4 texels: slightly soft, with no trace of the texels' grid."""
+def _between(image, u, v, wrap):
+    """Bilinear RGB; columns wrap or, like rows, repeat at the edge."""
     height, width = image.shape[:2]
-    column, row = math.floor(u - 0.5), math.floor(v - 0.5)
-    xs, ys = _spline_weights(u - 0.5 - column), _spline_weights(v - 0.5 - row)
-    red, green, blue = np.float32(0.0), np.float32(0.0), np.float32(0.0)
-    for j in range(4):
-        r = min(max(row + j - 1, 0), height - 1)
-        for i in range(4):
-            c = column + i - 1
-            if wrap:
-                # At most once around: u is within the image.
-                c = c + width if c < 0 else c - width if c >= width else c
-            else:
-                c = min(max(c, 0), width - 1)
-            weight = np.float32(xs[i] * ys[j])
-            red += image[r, c, 0] * weight
-            green += image[r, c, 1] * weight
-            blue += image[r, c, 2] * weight
+    left, top = math.floor(u - 0.5), math.floor(v - 0.5)
+    x, y = np.float32(u - 0.5 - left), np.float32(v - 0.5 - top)
+    right, bottom = left + 1, min(max(top + 1, 0), height - 1)
+    top = min(max(top, 0), height - 1)
+    if wrap:
+        # At most once around: u is within the image.
+        left, right = left + width if left < 0 else left, right - width if right >= width else right
+    else:
+        left, right = min(max(left, 0), width - 1), min(max(right, 0), width - 1)
+    wd = x * y
+    wb, wc = x - wd, y - wd
+    wa = np.float32(1.0) - wb - wc - wd
+    red = image[top, left, 0] * wa + image[top, right, 0] * wb
+    green = image[top, left, 1] * wa + image[top, right, 1] * wb
+    blue = image[top, left, 2] * wa + image[top, right, 2] * wb
+    red += image[bottom, left, 0] * wc + image[bottom, right, 0] * wd
+    green += image[bottom, left, 1] * wc + image[bottom, right, 1] * wd
+    blue += image[bottom, left, 2] * wc + image[bottom, right, 2] * wd
     return red, green, blue
-
-
-@kernel
-def _spline_weights(t):
-    s = 1 - t
-    return (
-        s * s * s / 6,
-        (4 - 3 * t * t * (2 - t)) / 6,
-        (4 - 3 * s * s * (2 - s)) / 6,
-        t * t * t / 6,
-    )

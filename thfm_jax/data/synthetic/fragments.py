@@ -2,8 +2,7 @@
 
 Shading every sample would cost nine times as much as shading every pixel and show the same, but
 where surfaces meet. So the samples of a pixel that see the same mesh at about the same depth make a
-group, and a group is shaded at one sample where it lies in one triangle, at up to `MAX_SHADED`
-where it spreads over more.
+group. It is shaded at one sample, or at `MAX_SHADED` where its triangles are smaller than a pixel.
 """
 
 from typing import NamedTuple
@@ -14,18 +13,21 @@ from jaxtyping import Float, Int
 from thfm_jax.data.synthetic.jit import kernel
 
 MAX_SHADED = 3
+# So many triangles in a pixel can still meet at one vertex of a coarse mesh.
+COARSE = 3
 # Samples whose depth differs by more than this share see different surfaces.
 SAME_DEPTH = 0.02
 
 
 class Fragments(NamedTuple):
-    """Samples to shade, N of them, ordered by mesh.
+    """Samples to shade, N of them, ordered by mesh, then by pixel.
 
     Attributes:
       pixel: [N] int32, row times width plus column.
       sample: [N] int32, number of the sample in its pixel, row by row.
       triangle: [N] int32, among those of all meshes.
       weight: [N] float32, share of the pixel that it stands for.
+      near: [N] float32, 1 / z.
       first: [M + 1] int64, where each mesh's begin.
     """
 
@@ -33,7 +35,37 @@ class Fragments(NamedTuple):
     sample: np.ndarray
     triangle: np.ndarray
     weight: np.ndarray
+    near: np.ndarray
     first: np.ndarray
+
+
+class Samples:
+    """What each sample of an image sees: a z-buffer, and room to gather fragments from it."""
+
+    def __init__(self, height: int, width: int, side: int):
+        self.side = side
+        self.near = np.zeros((height * side, width * side), np.float32)
+        self.ids = np.empty(self.near.shape, np.int32)
+        kinds = (np.int32, np.int32, np.int32, np.float32, np.float32, np.int32)
+        self._room = tuple(np.empty(self.near.size, kind) for kind in kinds)
+
+    def clear(self) -> None:
+        self.near.fill(0)
+        self.ids.fill(-1)
+
+    def gather(self, owner: Int[np.ndarray, "F"], meshes: int) -> Fragments:
+        """Fragments of the image; `owner` is the mesh, int32, of each triangle."""
+        count = _gather(self.near, self.ids, owner, self.side, *self._room)
+        pixel, sample, triangle, weight, near, mesh = (values[:count] for values in self._room)
+        first, order = _by_mesh(mesh, meshes)
+        return Fragments(
+            pixel[order], sample[order], triangle[order], weight[order], near[order], first
+        )
+
+    def centres(self, step: int) -> Float[np.ndarray, "h w"]:
+        """1 / z at the middle sample of every `step`th pixel, float32."""
+        some = slice(self.side // 2, None, step * self.side)
+        return np.ascontiguousarray(self.near[some, some])
 
 
 @kernel
@@ -42,36 +74,12 @@ def place(fragments, n, width, side):
     pixel, sample = fragments.pixel[n], fragments.sample[n]
     # Divisions of integers are slow, and these are exact.
     row, up = int((pixel + 0.5) * (1.0 / width)), int((sample + 0.5) * (1.0 / side))
-    x, y = pixel - row * width, sample - up * side
-    return x + (y + 0.5) * (1.0 / side), row + (up + 0.5) * (1.0 / side)
-
-
-def gather(
-    near: Float[np.ndarray, "rows columns"],
-    ids: Int[np.ndarray, "rows columns"],
-    owner: Int[np.ndarray, "F"],
-    meshes: int,
-    side: int,
-) -> Fragments:
-    """Fragments of an image with `side` x `side` samples a pixel.
-
-    Args:
-      near: float32 1 / z of each sample.
-      ids: int32 number of the triangle that each sample sees, -1 for none.
-      owner: int32 mesh of each triangle.
-      meshes: how many there are.
-      side: samples along each side of a pixel.
-    """
-    size = near.size
-    kinds = (np.int32, np.int32, np.int32, np.float32, np.int32)
-    pixel, sample, triangle, weight, mesh = (np.empty(size, kind) for kind in kinds)
-    count = _gather(near, ids, owner, side, pixel, sample, triangle, weight, mesh)
-    first, order = _by_mesh(mesh[:count], meshes)
-    return Fragments(pixel[order], sample[order], triangle[order], weight[order], first)
+    column, right = pixel - row * width, sample - up * side
+    return column + (right + 0.5) * (1.0 / side), row + (up + 0.5) * (1.0 / side)
 
 
 @kernel
-def _gather(near, ids, owner, side, pixel, sample, triangle, weight, mesh):
+def _gather(near, ids, owner, side, pixel, sample, triangle, weight, nearness, mesh):
     rows, columns = near.shape[0] // side, near.shape[1] // side
     total = side * side
     free = np.empty(total, np.bool_)
@@ -93,6 +101,7 @@ def _gather(near, ids, owner, side, pixel, sample, triangle, weight, mesh):
                     sample[count] = total // 2
                     triangle[count] = one
                     weight[count] = 1.0
+                    nearness[count] = near[top + side // 2, left + side // 2]
                     mesh[count] = owner[one]
                     count += 1
                 continue
@@ -112,6 +121,7 @@ def _gather(near, ids, owner, side, pixel, sample, triangle, weight, mesh):
                     sample[count] = chosen
                     triangle[count] = seen[chosen]
                     weight[count] = np.float32(size) / np.float32(shaded * total)
+                    nearness[count] = depth[chosen]
                     mesh[count] = owner[seen[chosen]]
                     count += 1
     return count
@@ -135,10 +145,14 @@ def _group(first, seen, depth, free, owner, members):
 
 @kernel
 def _shaded(members, size, seen):
-    middle, last = seen[members[size // 2]], seen[members[size - 1]]
-    if seen[members[0]] == middle and middle == last:
-        return 1
-    return min(size, MAX_SHADED)
+    """How many samples of a group to shade."""
+    different = 0
+    for m in range(size):
+        new = True
+        for earlier in range(m):
+            new = new and seen[members[earlier]] != seen[members[m]]
+        different += new
+    return 1 if different <= COARSE else min(size, MAX_SHADED)
 
 
 @kernel

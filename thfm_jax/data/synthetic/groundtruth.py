@@ -37,11 +37,11 @@ class Maps(NamedTuple):
     nearest_m: np.ndarray
 
 
-def empty(height: int, width: int) -> Maps:
-    """Maps of an image that shows nothing."""
+def empty(frames: int, height: int, width: int) -> Maps:
+    """Maps [T, H, W] that show nothing."""
 
     def zeros(dtype, *channels):
-        return np.zeros((height, width, *channels), dtype)
+        return np.zeros((frames, height, width, *channels), dtype)
 
     return Maps(
         depth_m=zeros(np.float32),
@@ -51,11 +51,11 @@ def empty(height: int, width: int) -> Maps:
         instance=zeros(np.uint8),
         valid=zeros(np.bool_),
         posed=zeros(np.bool_),
-        mesh=np.full((height, width), -1, np.int32),
+        mesh=np.full((frames, height, width), -1, np.int32),
         triangle=zeros(np.int32),
         barycentrics=zeros(np.float32, 3),
-        positions=np.full((height, width, 3), np.nan, np.float32),
-        nearest_m=np.full((height, width), np.inf, np.float32),
+        positions=np.full((frames, height, width, 3), np.nan, np.float32),
+        nearest_m=np.full((frames, height, width), np.inf, np.float32),
     )
 
 

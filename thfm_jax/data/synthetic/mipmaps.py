@@ -61,11 +61,16 @@ def taps(u, v, size):
 @kernel
 def bilinear(texture, u, v):
     """Value of a [R, R] texture between its texels."""
-    (a, b, c, d), x, y = taps(u, v, len(texture))
-    flat = texture.reshape(-1)
-    top = flat[a] + (np.float32(flat[b]) - flat[a]) * x
-    bottom = flat[c] + (np.float32(flat[d]) - flat[c]) * x
-    return top + (bottom - top) * y
+    u, v = u - 0.5, v - 0.5
+    column, row = math.floor(u), math.floor(v)
+    last = len(texture) - 1
+    left, top = column & last, row & last
+    right, bottom = (column + 1) & last, (row + 1) & last
+    x, y = np.float32(u - column), np.float32(v - row)
+    a, b = np.float32(texture[top, left]), np.float32(texture[top, right])
+    c, d = np.float32(texture[bottom, left]), np.float32(texture[bottom, right])
+    above, below = a + (b - a) * x, c + (d - c) * x
+    return above + (below - above) * y
 
 
 @kernel

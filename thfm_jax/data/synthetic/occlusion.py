@@ -21,30 +21,29 @@ BIAS = 0.004
 
 
 def openness(
-    near: Float[np.ndarray, "rows columns"],
+    half: Float[np.ndarray, "h w"],
     intrinsics: Float[np.ndarray, "3 3"],
     strength: float,
     fragments: Fragments,
-    side: int,
+    width: int,
 ) -> Float[np.ndarray, "N"]:
     """Share of the ambient light that arrives at each fragment, float32.
 
     Args:
-      near: float32 1 / z of each sample, 0 where there is nothing.
+      half: float32 1 / z at the centre of every second pixel, 0 where there is nothing.
       intrinsics: in pixels.
       strength: 0 for none, 1 for full.
-      fragments: of an image with `side` x `side` samples a pixel.
+      fragments: of an image `width` pixels wide.
     """
     values = np.ones(len(fragments.pixel), np.float32)
     if strength == 0:
         return values
-    half = np.ascontiguousarray(near[side // 2 :: 2 * side, side // 2 :: 2 * side])
     places = np.empty((*half.shape, 3), np.float32)
     _place(half, intrinsics, places)
     raw, smooth = np.empty_like(half), np.empty_like(half)
     _occlude(places, _SPIRALS, intrinsics[0, 0] / 2, strength, raw)
     _smooth(places, raw, smooth)
-    _look_up(fragments.pixel, fragments.sample, near, half, smooth, side, values)
+    _look_up(fragments.pixel, fragments.near, half, smooth, width, values)
     return values
 
 
@@ -142,25 +141,21 @@ def _smooth(places, raw, out):
 
 
 @kernel
-def _look_up(pixel, sample, near, half, coarse, side, values):
+def _look_up(pixel, near, half, coarse, width, values):
     """The mean of the neighbours on the coarse grid at a like depth, or the likest one's."""
     rows, columns = coarse.shape
-    width = near.shape[1] // side
     for n in range(len(pixel)):
-        row, column = pixel[n] // width, pixel[n] % width
-        w = near[row * side + sample[n] // side, column * side + sample[n] % side]
-        total, weights = np.float32(0.0), np.float32(1e-6)
+        row = int((pixel[n] + 0.5) * (1.0 / width))
+        column = pixel[n] - row * width
+        total, weights = np.float32(0.0), np.float32(0.0)
         best, least = np.float32(1.0), np.float32(np.inf)
-        top, left = row // 2, column // 2
-        for i in range(2):
-            for j in range(2):
-                r, c = min(top + i, rows - 1), min(left + j, columns - 1)
-                gap = abs(half[r, c] - w)
-                share_r = np.float32(0.5) if row & 1 else np.float32(1 - i)
-                share_c = np.float32(0.5) if column & 1 else np.float32(1 - j)
-                if gap <= np.float32(0.03) * w:
-                    total += coarse[r, c] * share_r * share_c
-                    weights += share_r * share_c
+        for i in range(1 + (row & 1)):
+            for j in range(1 + (column & 1)):
+                r, c = min(row // 2 + i, rows - 1), min(column // 2 + j, columns - 1)
+                gap = abs(half[r, c] - near[n])
+                if gap <= np.float32(0.03) * near[n]:
+                    total += coarse[r, c]
+                    weights += np.float32(1.0)
                 if gap < least:
                     best, least = coarse[r, c], gap
-        values[n] = total / weights if weights > np.float32(0.1) else best
+        values[n] = total / weights if weights > 0 else best

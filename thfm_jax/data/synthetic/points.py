@@ -37,8 +37,8 @@ def look_up(
 ) -> Points:
     """Points of the fragments of an image `width` pixels wide, `side` x `side` samples a pixel.
 
-    `posed` are the drawables in this frame; their corners [K, V, 5] are at one time, or at one for
-    each sample of a pixel.
+    `posed` are the drawables in this frame, their corners at one time, at one for each row of
+    samples in a pixel, or at one for each sample.
     """
     count = len(fragments.pixel)
     points = Points(*(np.zeros((count, 3), np.float32) for _ in Points._fields))
@@ -66,7 +66,7 @@ def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, point
         x, y = place(fragments, n, width, side)
         f = fragments.triangle[n] - first_id
         i, j, k = row3(mesh.triangles, f)
-        at = fragments.sample[n] if len(mesh.corners) > 1 else 0
+        at = fragments.sample[n] * len(mesh.corners) // (side * side)
         p = homogeneous(mesh.corners, at, i)
         q, r = homogeneous(mesh.corners, at, j), homogeneous(mesh.corners, at, k)
         weights, dx, dy = _weights(p, q, r, x, y)

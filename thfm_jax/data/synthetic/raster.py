@@ -89,15 +89,16 @@ def _narrow(first, last, a, k, start, step):
 
 
 @kernel
-def _is_hole(e0, e1, e2, corner_uv, corner_cutoff, opacity, repeat):
-    """Whether the opacity at the given point of a triangle is below the cutoff there."""
+def _is_hole(e0, e1, e2, texels, cutoffs, opacity):
+    """Whether the opacity is below the cutoff at a point of a triangle.
+
+    `texels` (u0, v0, u1, v1, u2, v2) and `cutoffs` are its corners'.
+    """
     scale = 1.0 / (e0 + e1 + e2)
-    b0, b1, b2 = e0 * scale, e1 * scale, e2 * scale
-    size = len(opacity)
-    u = b0 * corner_uv[0] + b1 * corner_uv[2] + b2 * corner_uv[4]
-    v = b0 * corner_uv[1] + b1 * corner_uv[3] + b2 * corner_uv[5]
-    cutoff = b0 * corner_cutoff[0] + b1 * corner_cutoff[1] + b2 * corner_cutoff[2]
-    return mipmaps.bilinear(opacity, u * repeat[0] * size, v * repeat[1] * size) < cutoff
+    u = (e0 * texels[0] + e1 * texels[2] + e2 * texels[4]) * scale
+    v = (e0 * texels[1] + e1 * texels[3] + e2 * texels[5]) * scale
+    cutoff = (e0 * cutoffs[0] + e1 * cutoffs[1] + e2 * cutoffs[2]) * scale
+    return mipmaps.bilinear(opacity, u, v) < cutoff
 
 
 @kernel
@@ -108,25 +109,26 @@ def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, rep
       corners: [V, 5] float64 from `project`.
       triangles: [F, 3] int32; triangle f gets the number `first_id` + f.
       two_sided: whether triangles seen from behind are drawn.
-      grid: (x, y, step) in pixels: sample (row, column) is at (x + column step, y + row step).
+      grid: (x, y, dx, dy) in pixels: sample (row, column) is at (x + column dx, y + row dy).
       uv: [V, 2] float32, cutoff: [V] float32, opacity: [R, R] uint8 and repeat: see
         `scene.Material.opacity`; an opacity of [0, 0] has no holes.
       near: [rows, columns] float32 1 / z of what has been drawn, 0 for nothing; updated.
       ids: [rows, columns] int32, updated.
     """
     rows, columns = near.shape
-    x0, y0, step = grid
-    density = 1.0 / step
+    x0, y0, dx, dy = grid
     masked = len(opacity) > 0
-    for f in range(len(triangles)):
+    across, along = repeat[0] * len(opacity), repeat[1] * len(opacity)
+    # Backwards: hair lists its layers from the skin outwards, and what is hidden costs less.
+    for f in range(len(triangles) - 1, -1, -1):
         i, j, k = row3(triangles, f)
         p, q, r = _corner(corners, i), _corner(corners, j), _corner(corners, k)
         left, right, top, bottom = _bounds(p, q, r)
         # Huge or empty bounds would overflow an integer.
-        first = math.ceil(max((left - x0) * density, 0.0))
-        last = math.floor(min((right - x0) * density, columns - 1.0))
-        first_row = math.ceil(max((top - y0) * density, 0.0))
-        last_row = math.floor(min((bottom - y0) * density, rows - 1.0))
+        first = math.ceil(max((left - x0) / dx, 0.0))
+        last = math.floor(min((right - x0) / dx, columns - 1.0))
+        first_row = math.ceil(max((top - y0) / dy, 0.0))
+        last_row = math.floor(min((bottom - y0) / dy, rows - 1.0))
         if first > last or first_row > last_row:
             continue
         a0, b0, c0 = cross(q, r)
@@ -139,30 +141,37 @@ def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, rep
             det = -det
             a0, b0, c0, a1, b1, c1, a2, b2, c2 = -a0, -b0, -c0, -a1, -b1, -c1, -a2, -b2, -c2
         if masked:
-            corner_uv = (uv[i, 0], uv[i, 1], uv[j, 0], uv[j, 1], uv[k, 0], uv[k, 1])
-            corner_cutoff = (cutoff[i], cutoff[j], cutoff[k])
+            texels = (
+                uv[i, 0] * across,
+                uv[i, 1] * along,
+                uv[j, 0] * across,
+                uv[j, 1] * along,
+                uv[k, 0] * across,
+                uv[k, 1] * along,
+            )
+            cutoffs = (cutoff[i], cutoff[j], cutoff[k])
         scale = 1.0 / det
         for row in range(first_row, last_row + 1):
-            y = y0 + row * step
+            y = y0 + row * dy
             k0, k1, k2 = b0 * y + c0, b1 * y + c1, b2 * y + c2
             start, end = first, last
             if last - first > 6:
-                start, end = _narrow(start, end, a0, k0, x0, step)
-                start, end = _narrow(start, end, a1, k1, x0, step)
-                start, end = _narrow(start, end, a2, k2, x0, step)
+                start, end = _narrow(start, end, a0, k0, x0, dx)
+                start, end = _narrow(start, end, a1, k1, x0, dx)
+                start, end = _narrow(start, end, a2, k2, x0, dx)
             # A row of a triangle has no gaps: what lies between two samples in it is in it.
-            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + start * step):
+            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + start * dx):
                 start += 1
-            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + end * step):
+            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + end * dx):
                 end -= 1
             slope, level = (a0 + a1 + a2) * scale, (k0 + k1 + k2) * scale
             for column in range(start, end + 1):
-                x = x0 + column * step
+                x = x0 + column * dx
                 nearness = np.float32(slope * x + level)
                 if nearness <= near[row, column] or nearness > 1.0 / NEAR_M:
                     continue
                 if masked and _is_hole(
-                    a0 * x + k0, a1 * x + k1, a2 * x + k2, corner_uv, corner_cutoff, opacity, repeat
+                    a0 * x + k0, a1 * x + k1, a2 * x + k2, texels, cutoffs, opacity
                 ):
                     continue
                 near[row, column] = nearness
@@ -190,3 +199,17 @@ def is_behind(p, q, r):
     """Whether a triangle is seen from its back."""
     a, b, c = cross(q, r)
     return p[0] * a + p[1] * b + p[2] * c > 0.0
+
+
+@kernel
+def travel(start, end, width, height):
+    """Longest way in pixels of a vertex that is in the image, between two `corners` [V, 5]."""
+    longest = 0.0
+    for i in range(len(start)):
+        if start[i, 2] < NEAR_M or end[i, 2] < NEAR_M:
+            continue
+        x, y = (start[i, 3] + end[i, 3]) / 2, (start[i, 4] + end[i, 4]) / 2
+        if 0.0 < x < width and 0.0 < y < height:
+            dx, dy = end[i, 3] - start[i, 3], end[i, 4] - start[i, 4]
+            longest = max(longest, dx * dx + dy * dy)
+    return math.sqrt(longest)

@@ -8,7 +8,7 @@ time.
 import dataclasses
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from thfm_jax.data.synthetic import (
     backdrop,
@@ -26,6 +26,11 @@ from thfm_jax.data.synthetic.drawables import Drawable, Posed
 from thfm_jax.data.synthetic.shade import ambient_light, reflect
 
 __all__ = ["Rendered", "ambient_light", "render"]
+
+# What moves less than this while the shutter is open is drawn once; what moves less than that for
+# each row of samples in a pixel, once for each row.
+STILL_PX = 0.4
+SLOW_PX = 1.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,21 +69,24 @@ def render(scene: scenes.Scene, supersampling: int = 3, positions: bool = False)
     Raises:
       ValueError: naming the mesh that cannot be drawn.
     """
+    frames, (height, width) = len(scene.camera.rotation), scene.camera.size
     renderer = _Renderer(scene, supersampling)
-    frames = [renderer.draw(frame) for frame in range(len(scene.camera.rotation))]
-    colour, alpha = (np.stack(values) for values in list(zip(*frames, strict=True))[:2])
-    maps = {
-        name: np.stack([getattr(m, name) for *_, m in frames]) for name in groundtruth.Maps._fields
-    }
+    maps = groundtruth.empty(frames, height, width)
+    colour = np.empty((frames, height, width, 3), np.float32)
+    alpha = np.empty((frames, height, width), np.float32)
+    for frame in range(frames):
+        seen = renderer.pose(frame)
+        colour[frame], alpha[frame], soft = renderer.picture(frame, seen)
+        renderer.label(frame, seen, soft, groundtruth.Maps(*(values[frame] for values in maps)))
     names = {field.name for field in dataclasses.fields(Labels)} - {"alpha"}
     return Rendered(
         colour=colour,
-        labels=Labels(alpha=alpha, **{name: maps[name] for name in names}),
-        mesh=maps["mesh"],
-        triangle=maps["triangle"],
-        barycentrics=maps["barycentrics"],
-        nearest_m=maps["nearest_m"],
-        positions=maps["positions"] if positions else None,
+        labels=Labels(alpha=alpha, **{name: getattr(maps, name) for name in names}),
+        mesh=maps.mesh,
+        triangle=maps.triangle,
+        barycentrics=maps.barycentrics,
+        nearest_m=maps.nearest_m,
+        positions=maps.positions if positions else None,
     )
 
 
@@ -93,34 +101,42 @@ class _Renderer:
         self.owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         self.painter = backdrop.Painter(scene.backdrop, scene.camera)
         self.shades = shadows.Shades(scene.lighting.suns, self.drawables)
+        self.fine = fragments.Samples(*self.size, side)
+        self.coarse = fragments.Samples(*self.size, 1)
 
-    def draw(
-        self, frame: int
-    ) -> tuple[Float[np.ndarray, "H W 3"], Float[np.ndarray, "H W"], groundtruth.Maps]:
-        """(colour, alpha, maps of the labels) of a frame."""
-        times = _times(self.scene.shutter, self.side)
-        posed = [
-            d.posed(self.scene.camera, frame, times if self._moves(d) else [0.0])
-            for d in self.drawables
-        ]
-        colour, alpha, soft = self._picture(frame, posed)
-        return colour, alpha, self._labels(frame, posed, soft)
+    def pose(self, frame: int) -> list[Posed]:
+        """The drawables in a frame."""
+        camera = self.scene.camera
+        return [d.posed(camera, frame, self._times(d, frame)) for d in self.drawables]
 
-    def _moves(self, drawable: Drawable) -> bool:
-        return drawable.moves or len(self.scene.camera.rotation) > 1
+    def _times(self, drawable: Drawable, frame: int) -> list[float]:
+        """Times at which to draw it, in frames from the middle of the shutter's time.
 
-    def _picture(self, frame: int, posed: list[Posed]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """(colour [H, W, 3], alpha [H, W], share of strands of hair [H, W])."""
-        side, (height, width) = self.side, self.size
-        near = np.zeros((height * side, width * side), np.float32)
-        ids = np.full(near.shape, -1, np.int32)
-        _draw_all(self.drawables, posed, "label", near, ids, side)
-        seen = fragments.gather(near, ids, self.owner, len(self.drawables), side)
-        surface = points.look_up(seen, self.drawables, posed, width, side)
+        One, one for each row of samples in a pixel, or one for each sample: the farther things
+        move while the shutter is open.
+        """
+        camera, shutter, (height, width) = self.scene.camera, self.scene.shutter, self.size
+        if shutter == 0 or not (drawable.moves or len(camera.rotation) > 1):
+            return [0.0]
+        start, end = drawable.corners(camera, frame, [-shutter / 2, shutter / 2])
+        way_px = raster.travel(start, end, width, height)
+        if way_px < STILL_PX:
+            return [0.0]
+        count = self.side if way_px < SLOW_PX * self.side else self.side**2
+        return [shutter * ((slot + 0.5) / count - 0.5) for slot in _scattered(count)]
 
-        lighting, camera = self.scene.lighting, self.scene.camera
-        lit = self.shades.lit(seen, surface, posed)
-        opened = occlusion.openness(near, camera.intrinsics[frame], lighting.occlusion, seen, side)
+    def picture(
+        self, frame: int, posed: list[Posed]
+    ) -> tuple[Float[np.ndarray, "H W 3"], Float[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
+        """(colour, alpha, share of the pixel that strands of hair cover) of a frame."""
+        lighting, camera, (height, width) = self.scene.lighting, self.scene.camera, self.size
+        _draw_all(self.drawables, posed, "label", self.fine)
+        seen = self.fine.gather(self.owner, len(self.drawables))
+        surface = points.look_up(seen, self.drawables, posed, width, self.side)
+        lit = self.shades.lit(seen, surface, posed, self.size)
+        opened = occlusion.openness(
+            self.fine.centres(2), camera.intrinsics[frame], lighting.occlusion, seen, width
+        )
         materials = [d.mesh.material for d in self.drawables]
         eye = camera.positions[frame]
         colours = reflect(seen, surface, materials, lighting, eye, lit, opened)
@@ -132,65 +148,57 @@ class _Renderer:
         fragments.add_up(seen, colours, people, strands, image, shares)
         covered, alpha, soft = shares.reshape(3, height, width)
         image = image.reshape(height, width, 3) + self.painter.behind(frame, covered)
-        return image, alpha, soft
+        return image, np.minimum(alpha, 1), soft
 
-    def _labels(self, frame: int, posed: list[Posed], soft: np.ndarray) -> groundtruth.Maps:
-        height, width = self.size
+    def label(
+        self,
+        frame: int,
+        posed: list[Posed],
+        soft: Float[np.ndarray, "H W"],
+        maps: groundtruth.Maps,
+    ) -> None:
+        """Fills in the empty `maps` of a frame; `soft` as from `picture`."""
         camera = self.scene.camera
         posed = [
             p if p.corners.shape[0] == 1 else p._replace(corners=d.corners(camera, frame, [0.0]))
             for d, p in zip(self.drawables, posed, strict=True)
         ]
-        near = np.zeros((height, width), np.float32)
-        ids = np.full(near.shape, -1, np.int32)
-        _draw_all(self.drawables, posed, "seen", near, ids, 1)
-        seen = fragments.gather(near, ids, self.owner, len(self.drawables), 1)
-        maps = groundtruth.empty(height, width)
+        _draw_all(self.drawables, posed, "seen", self.coarse)
+        seen = self.coarse.gather(self.owner, len(self.drawables))
         rotation, eye = camera.rotation[frame], camera.positions[frame]
         groundtruth.fill(maps, seen, self.drawables, posed, rotation, eye, soft)
-        return maps
 
 
-def _times(shutter: float, side: int) -> list[float]:
-    """Times of a pixel's samples, in frames from the middle of the shutter's time.
-
-    Neighbouring samples are far apart in time.
-    """
-    count = side * side
-    if shutter == 0:
-        return [0.0]
-    stride = next(k for k in range(max(1, round(0.62 * count)), 2 * count) if np.gcd(k, count) == 1)
-    return [shutter * ((s * stride % count + 0.5) / count - 0.5) for s in range(count)]
+def _scattered(count: int) -> list[int]:
+    """0 to count - 1 in an order that keeps neighbours apart."""
+    stride = next(k for k in range(round(0.62 * count), 2 * count) if np.gcd(k, count) == 1)
+    return [index * stride % count for index in range(count)]
 
 
 def _draw_all(
-    of: list[Drawable],
-    posed: list[Posed],
-    hidden: scenes.Passes,
-    near: Float[np.ndarray, "rows columns"],
-    ids: Int[np.ndarray, "rows columns"],
-    side: int,
+    of: list[Drawable], posed: list[Posed], hidden: scenes.Passes, samples: fragments.Samples
 ) -> None:
     """Draws all but the meshes of pass `hidden`, those with holes last."""
+    samples.clear()
+    side = samples.side
     for drawable, mesh in sorted(
         zip(of, posed, strict=True), key=lambda pair: len(pair[0].opacity) > 0
     ):
         if drawable.mesh.passes == hidden:
             continue
-        if len(mesh.corners) == 1:
-            _draw(drawable, mesh.corners[0], (0.5 / side, 0.5 / side, 1 / side), near, ids)
-            continue
-        for sample, corners in enumerate(mesh.corners):
-            row, column = sample // side, sample % side
-            grid = ((column + 0.5) / side, (row + 0.5) / side, 1.0)
-            lattice = (slice(row, None, side), slice(column, None, side))
-            _draw(drawable, corners, grid, near[lattice], ids[lattice])
+        times = len(mesh.corners)
+        rows, columns = (1, 1) if times == 1 else (side, 1) if times == side else (side, side)
+        for time, corners in enumerate(mesh.corners):
+            row, column = time // columns, time % columns
+            grid = ((column + 0.5) / side, (row + 0.5) / side, columns / side, rows / side)
+            some = (slice(row, None, rows), slice(column, None, columns))
+            _draw(drawable, corners, grid, samples.near[some], samples.ids[some])
 
 
 def _draw(
     drawable: Drawable,
     corners: Float[np.ndarray, "V 5"],
-    grid: tuple[float, float, float],
+    grid: tuple[float, float, float, float],
     near: np.ndarray,
     ids: np.ndarray,
 ) -> None:

@@ -24,6 +24,8 @@ BIAS_M = 0.004
 # Things farther towards the sun than this do not soften their shadow any more.
 FAR_M = 1.5
 TAPS = 12
+# Penumbras of a smaller radius are sampled more closely.
+WIDE_TEXELS = 2.5
 STILL_TEXELS, MOVING_TEXELS = 1024, 512
 # Things that stand still cast shadows from up to this far around people.
 REACH_M = 6.0
@@ -69,9 +71,9 @@ class Shades:
         ]
 
     def lit(
-        self, fragments: Fragments, points: Points, posed: Sequence[Posed]
+        self, fragments: Fragments, points: Points, posed: Sequence[Posed], size: tuple[int, int]
     ) -> Float[np.ndarray, "S N"]:
-        """Share of each sun's light that arrives at each point of a frame, float32."""
+        """Share of each sun's light that arrives at each point of a frame of that size, float32."""
         arriving = np.ones((len(self._suns), len(fragments.pixel)), np.float32)
         solids = [(posed[i].world, posed[i].triangles) for i in self._actors]
         for index, (sun, axes) in enumerate(self._suns):
@@ -81,8 +83,10 @@ class Shades:
             if solids:
                 maps = [*maps, draw(axes, solids, bounds(axes, solids), MOVING_TEXELS)]
             softness = math.tan(math.radians(sun.softness_deg))
+            soft, values = np.zeros(len(fragments.pixel), bool), arriving[index]
             for shadow_map in maps:
-                _lit(fragments, points, self._strands, softness, shadow_map, _DISC, arriving[index])
+                _lit(fragments, points, self._strands, softness, shadow_map, _DISC, values, soft)
+            _smooth(fragments, values, soft, *np.zeros((3, *size), np.float32))
         return arriving
 
 
@@ -188,7 +192,12 @@ def _draw(points, triangles, axes, corner, texel, height):
 
 
 @kernel
-def _lit(fragments, points, hair, softness, shadow_map, disc, arriving):
+def _lit(fragments, points, hair, softness, shadow_map, disc, arriving, soft):
+    """Lowers `arriving` [N] where the map's things stand before the sun.
+
+    Sets `soft` [N] where the penumbra is wide and the taps, turned differently in neighbouring
+    pixels, need to be averaged with theirs.
+    """
     right, up, ahead = row3(shadow_map.axes, 0), row3(shadow_map.axes, 1), row3(shadow_map.axes, 2)
     height = shadow_map.height
     side = len(height)
@@ -196,7 +205,6 @@ def _lit(fragments, points, hair, softness, shadow_map, disc, arriving):
     left, low = np.float32(shadow_map.corner[0]), np.float32(shadow_map.corner[1])
     bias = np.float32(BIAS_M + 0.5 * shadow_map.texel)
     widest = max(np.float32(softness * FAR_M) * scale, np.float32(1.5))
-    narrowest = np.float32(1.0)
     for m in range(len(hair)):
         for n in range(fragments.first[m], fragments.first[m + 1]):
             normal, point = row3(points.normal, n), row3(points.position, n)
@@ -210,14 +218,17 @@ def _lit(fragments, points, hair, softness, shadow_map, disc, arriving):
             # The height of the point's plane changes by these for each texel.
             steep = -np.float32(1.0) / max(facing, np.float32(0.25)) / scale
             slope_x, slope_y = _dot(right, normal) * steep, _dot(up, normal) * steep
-            base = _dot(ahead, point) + bias
-            plane = (x, y, base, slope_x, slope_y)
-            turn = _turn(fragments.pixel[n], fragments.sample[n])
+            plane = (x, y, _dot(ahead, point) + bias, slope_x, slope_y)
+            turn = _turn(fragments.pixel[n])
             distance = _blocker(height, plane, widest, disc, turn)
             if distance <= 0.0:
                 continue
             radius = np.float32(softness) * min(distance, np.float32(FAR_M)) * scale
-            share = _open(height, plane, max(radius, narrowest), disc, turn, hair[m])
+            if radius < WIDE_TEXELS:
+                share = _sharp(height, plane, max(radius, np.float32(1.0)), hair[m])
+            else:
+                share = _wide(height, plane, radius, disc, turn, hair[m])
+                soft[n] = True
             arriving[n] = min(arriving[n], share)
 
 
@@ -227,9 +238,9 @@ def _dot(p, q):
 
 
 @kernel
-def _turn(pixel, sample):
-    """(cosine, sine) of an angle that looks random over pixels."""
-    mixed = (np.uint64(pixel * 9 + sample) * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
+def _turn(pixel):
+    """(cosine, sine) of an angle that differs within any 4 x 4 pixels of an even width."""
+    mixed = (np.uint64(pixel) * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
     angle = np.float32(mixed) * np.float32(2 * math.pi / 2**32)
     return np.float32(math.cos(angle)), np.float32(math.sin(angle))
 
@@ -260,12 +271,23 @@ def _blocker(height, plane, radius, disc, turn):
 
 
 @kernel
-def _open(height, plane, radius, disc, turn, hair):
+def _wide(height, plane, radius, disc, turn, hair):
     """Share of the taps around a point that the sun sees."""
-    total, half = np.float32(0.0), np.float32(0.5)
+    total = np.float32(0.0)
     for i in range(len(disc)):
-        x = plane[0] - half + (disc[i, 0] * turn[0] - disc[i, 1] * turn[1]) * radius
-        y = plane[1] - half + (disc[i, 0] * turn[1] + disc[i, 1] * turn[0]) * radius
+        dx = (disc[i, 0] * turn[0] - disc[i, 1] * turn[1]) * radius
+        dy = (disc[i, 0] * turn[1] + disc[i, 1] * turn[0]) * radius
+        total += _passes(_above(height, plane, int(plane[0] + dx), int(plane[1] + dy)), hair)
+    return total / np.float32(len(disc))
+
+
+@kernel
+def _sharp(height, plane, radius, hair):
+    """Share that the sun sees of four bilinear taps around a point."""
+    total, half = np.float32(0.0), np.float32(0.5)
+    for i in range(4):
+        x = plane[0] - half + radius * (half if i & 1 else -half)
+        y = plane[1] - half + radius * (half if i & 2 else -half)
         column, row = math.floor(x), math.floor(y)
         tx, ty = x - np.float32(column), y - np.float32(row)
         a = _passes(_above(height, plane, column, row), hair)
@@ -274,7 +296,7 @@ def _open(height, plane, radius, disc, turn, hair):
         d = _passes(_above(height, plane, column + 1, row + 1), hair)
         bottom, top = a + (b - a) * tx, c + (d - c) * tx
         total += bottom + (top - bottom) * ty
-    return total / np.float32(len(disc))
+    return total * np.float32(0.25)
 
 
 @kernel
@@ -284,3 +306,35 @@ def _passes(above, hair):
     if hair:
         return np.float32(HAIR_M) / (np.float32(HAIR_M) + above)
     return np.float32(0.0)
+
+
+@kernel
+def _smooth(fragments, arriving, soft, sums, weights, near):
+    """Replaces soft values by the mean over 4 x 4 pixels at a like depth.
+
+    `sums`, `weights` and `near` are scratch images [H, W], the first two zero.
+    """
+    rows, columns = sums.shape
+    for n in range(len(soft)):
+        row = int((fragments.pixel[n] + 0.5) * (1.0 / columns))
+        column = fragments.pixel[n] - row * columns
+        # What is seen in most of the pixel speaks for it.
+        if fragments.weight[n] > weights[row, column]:
+            sums[row, column] = arriving[n]
+            weights[row, column] = fragments.weight[n]
+            near[row, column] = fragments.near[n]
+    for n in range(len(soft)):
+        if not soft[n]:
+            continue
+        row = int((fragments.pixel[n] + 0.5) * (1.0 / columns))
+        column = fragments.pixel[n] - row * columns
+        total, count = np.float32(0.0), np.float32(0.0)
+        for r in range(max(row - 2, 0), min(row + 2, rows)):
+            for c in range(max(column - 2, 0), min(column + 2, columns)):
+                if weights[r, c] > 0.0 and (
+                    abs(near[r, c] - fragments.near[n]) <= np.float32(0.03) * fragments.near[n]
+                ):
+                    total += sums[r, c]
+                    count += np.float32(1.0)
+        if count > 0.0:
+            arriving[n] = total / count
