@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thfm_jax.data.synthetic import assets, packing
-from thfm_jax.data.synthetic.packing import makehuman
+from thfm_jax.data.synthetic.packing import hdri, makehuman
 
 ARRAYS = {
     "mesh/vertices": np.arange(600, dtype=np.float32).reshape(-1, 3),
@@ -179,3 +179,28 @@ def test_the_pack_holds_all_patches_and_no_undressed_targets(pack):
     assert by_name["skirt"] == 684
     assert by_name["hair"] == 198
     assert not [name for name in pack["targets/names"] if "penis" in name or "nipple" in name]
+
+
+def test_a_sun_whose_colour_was_lost_shines_like_its_surroundings():
+    pixels = np.full((32, 64, 3), (2.0, 1.5, 1.0), np.float32)
+    pixels[10:14, 62:64] = (0.0, -0.0, 900.0)
+    pixels[10, 63] = 0
+    pixels[20, 5, 1] = -3
+    repaired = hdri.repair(pixels)
+    np.testing.assert_allclose(repaired[12, 63], (1800, 1350, 900), rtol=1e-3)
+    np.testing.assert_allclose(repaired[20, 5], (2, 1.5, 1), rtol=1e-3)
+    np.testing.assert_allclose(repaired[10, 63], (2, 1.5, 1), rtol=1e-3)
+    untouched = np.ones((32, 64), bool)
+    untouched[10:14, 62:64] = untouched[20, 5] = False
+    np.testing.assert_array_equal(repaired[untouched], pixels[untouched])
+
+
+def test_panoramas_are_finite_and_their_suns_are_not_blue(pack):
+    for name in pack.group("hdri"):
+        pixels = pack[name].astype(np.float32)
+        assert pixels.shape == (256, 512, 3)
+        assert np.isfinite(pixels).all() and pixels.min() >= 0
+    for name in ("park", "sky", "sunrise", "sunset"):
+        pixels = pack[f"hdri/{name}"].astype(np.float32)
+        red, _, blue = pixels.reshape(-1, 3)[pixels.max(axis=-1).argmax()]
+        assert red > 500 and blue < red, name

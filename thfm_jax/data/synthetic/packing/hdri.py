@@ -11,9 +11,17 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
+from scipy.ndimage import maximum_filter, uniform_filter
 
 _MEMBER = re.compile(r"package/hdri/([a-z]+)\.exr\.js")
 _DATA = re.compile(r"base64,([A-Za-z0-9+/=]+)")
+
+_HOT = 20.0  # 1 is diffuse white
+_ODD = 0.2  # darkest over brightest channel below which a hot pixel has lost one
+_DARK = 1e-4
+_WINDOW = 11
+_HALF_MAX = float(np.finfo(np.float16).max)
 
 
 def read(tarball: str) -> dict[str, np.ndarray]:
@@ -46,4 +54,28 @@ def _decode(exr: bytes) -> np.ndarray:
         with OpenEXR.File(str(path)) as file:
             channels = file.channels()
             pixels = (channels.get("RGB") or channels["RGBA"]).pixels[..., :3]
-    return np.clip(pixels, 0, np.finfo(np.float16).max).astype(np.float16)
+    return repair(pixels.astype(np.float32)).astype(np.float16)
+
+
+def repair(pixels: Float[np.ndarray, "H W 3"]) -> Float[np.ndarray, "H W 3"]:
+    """The panorama without what its compression did around lamps and the sun.
+
+    There, DWAB leaves negative values, and loses channels of the brightest pixels: two of the suns
+    are pure blue. Such a pixel gets the colour of its surroundings, as bright as the brightest of
+    its channels says.
+    """
+    brightest = pixels.max(axis=-1)
+    odd = pixels.min(axis=-1) <= _ODD * brightest
+    near_lamp = maximum_filter(odd & (brightest > _HOT), _WINDOW, mode=("nearest", "wrap"))
+    damaged = (pixels < 0).any(axis=-1) | (odd & near_lamp)
+    good = (~damaged)[..., None].astype(np.float32)
+    # The geometric mean, which lamps in the window sway little.
+    logs = np.log(np.maximum(pixels, _DARK))
+    around = np.exp(_mean(good * logs) / np.maximum(_mean(good), 1e-6))
+    gain = np.maximum((pixels / around).max(axis=-1, keepdims=True), 1)
+    return np.minimum(np.where(damaged[..., None], around * gain, pixels), _HALF_MAX)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    """Mean over a window that wraps around the panorama."""
+    return uniform_filter(values, size=(_WINDOW, _WINDOW, 1), mode=("nearest", "wrap", "nearest"))
