@@ -3,20 +3,23 @@
     python -m experiments.audit_data --check=consistency --clips=200
     python -m experiments.audit_data --check=diversity --clips=1000 [--data=DIR]
     python -m experiments.audit_data --check=throughput --clips=100 --processes=2
+    python -m experiments.audit_data --check=digest --clips=20
 
 Prints a table. `consistency` renders the clips, compares each label with the others, and does it
 again with the clips mirrored and cropped. `diversity` renders them, or reads those of --data.
 `throughput` reports frames per second of CPU time, without a process's first clip, which loads and
-compiles. docs/dataset.md has the figures.
+compiles. `digest` is a hash of all bytes of the clips, by which two machines or two Pythons can be
+compared. docs/dataset.md has the figures.
 """
 
 import concurrent.futures
 import functools
+import hashlib
 import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from absl import app, flags
@@ -27,7 +30,10 @@ from thfm_jax.data.synthetic import assets, audit, generator
 from thfm_jax.data.synthetic.generator import Settings
 
 _CHECK = flags.DEFINE_enum(
-    "check", "consistency", ["consistency", "diversity", "throughput"], "What to measure."
+    "check",
+    "consistency",
+    ["consistency", "diversity", "throughput", "digest"],
+    "What to measure.",
 )
 _CLIPS = flags.DEFINE_integer("clips", 200, "How many clips.", lower_bound=1)
 _SPLIT = flags.DEFINE_string("split", "train", f"One of {', '.join(generator.SPLITS)}.")
@@ -56,6 +62,18 @@ def throughput(seed: int, settings: Settings, index: int) -> Row:
     return {"cpu_s": time.process_time() - start, "end_s": time.time(), "process": os.getpid()}
 
 
+def digest(seed: int, settings: Settings, index: int) -> Row:
+    clip = generator.generate(assets.load(), seed, index, settings)
+    found = hashlib.sha256()
+    arrays = [
+        *vars(clip.labels).values(),
+        *(v for v in vars(clip).values() if isinstance(v, np.ndarray)),
+    ]
+    for array in arrays:
+        found.update(array.tobytes())
+    return {"digest": int.from_bytes(found.digest()[:6], "big")}
+
+
 def measure(work: Callable[[int], Row]) -> list[Row]:
     """The rows of all clips, in order, from all processes."""
     spawn = multiprocessing.get_context("spawn")
@@ -76,7 +94,7 @@ def print_consistency(rows: Sequence[Row]) -> None:
             print(f"| {name} | {np.median(values):.3g} | {values.max():.3g} |")
 
 
-def print_diversity(rows: Iterable[Row]) -> None:
+def print_diversity(rows: Sequence[Row]) -> None:
     for number, line in enumerate(audit.table(rows)):
         if number == 0:
             print(f"| {' | '.join(line)} |\n|{'---|' * len(line)}")
@@ -84,6 +102,11 @@ def print_diversity(rows: Iterable[Row]) -> None:
             f"{value:.3g}" if isinstance(value, float) else str(value) for value in line.values()
         )
         print(f"| {' | '.join(cells)} |")
+
+
+def print_digest(rows: Sequence[Row]) -> None:
+    whole = hashlib.sha256(str([row["digest"] for row in rows]).encode()).hexdigest()
+    print(f"{len(rows)} clips, Python {sys.version.split()[0]}, NumPy {np.__version__}: {whole}")
 
 
 def print_throughput(rows: Sequence[Row]) -> None:
@@ -101,21 +124,23 @@ def print_throughput(rows: Sequence[Row]) -> None:
     print(f"| {len(first)} | {len(warm)} | {frames / cpu:.1f} | {during / wall:.1f} |")
 
 
+_CHECKS: dict[str, tuple[Callable[..., Row], Callable[[Sequence[Row]], None]]] = {
+    "consistency": (consistency, print_consistency),
+    "diversity": (diversity, print_diversity),
+    "throughput": (throughput, print_throughput),
+    "digest": (digest, print_digest),
+}
+
+
 def run() -> None:
     settings = Settings(_SPLIT.value, _FRAMES.value, (_SIZE.value, _SIZE.value))
     assets.load()  # says what is missing before any process starts
     if _DATA.value:
         stored = reading.open(_DATA.value, _SPLIT.value)
-        print_diversity(audit.diversity(record.read()) for record in tqdm(stored.records()))
+        print_diversity([audit.diversity(record.read()) for record in tqdm(stored.records())])
         return
-    work = {"consistency": consistency, "diversity": diversity, "throughput": throughput}
-    printers = {
-        "consistency": print_consistency,
-        "diversity": print_diversity,
-        "throughput": print_throughput,
-    }
-    rows = measure(functools.partial(work[_CHECK.value], _SEED.value, settings))
-    printers[_CHECK.value](rows)
+    work, show = _CHECKS[_CHECK.value]
+    show(measure(functools.partial(work, _SEED.value, settings)))
 
 
 def main(_) -> None:
