@@ -9,6 +9,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from thfm_jax.data.synthetic import landmarks, patches, regions, scaling, skinning
 from thfm_jax.data.synthetic.assets import Pack
@@ -74,7 +75,7 @@ class BodyModel:
       targets: the shape targets that phenotypes and expressions weigh.
       part: uint8 [V] of `parts.NAMES`.
       regions: name → float32 [V] in [0, 1]: soft masks of the skin.
-      weights: skin weights.
+      weights: skin weights, K = 8.
       expressions: names of the 52 face units.
     """
 
@@ -129,9 +130,9 @@ class BodyModel:
     def pose(
         self,
         shape: Shape,
-        rotations: np.ndarray,
-        translation: np.ndarray,
-        expression: np.ndarray | None = None,
+        rotations: Float[np.ndarray, "T J 3 3"],
+        translation: Float[np.ndarray, "T 3"],
+        expression: Float[np.ndarray, "T E"] | None = None,
     ) -> Posed:
         """The person in each frame.
 
@@ -158,11 +159,11 @@ class BodyModel:
         vertices = skinning.skin(rest, world.astype(np.float32), *self.weights)
         return Posed(vertices, world, _apply(world, shape.heads))
 
-    def joints(self, shape: Shape, posed: Posed) -> np.ndarray:
+    def joints(self, shape: Shape, posed: Posed) -> Float[np.ndarray, "T K 3"]:
         """[T, 52, 3] float64 world positions of `thfm_jax.joints`."""
         return landmarks.place(self._landmarks, posed.vertices, posed.heads)
 
-    def joint_radius(self, shape: Shape) -> np.ndarray:
+    def joint_radius(self, shape: Shape) -> Float[np.ndarray, " K"]:
         """[52] float64 metres at rest from each joint to the nearest skin; 0 for those on it."""
         still = landmarks.place(self._landmarks, shape.vertices[None], shape.heads[None])[0]
         inside = self._landmarks.bones.any(axis=1)

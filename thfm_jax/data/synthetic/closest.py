@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+from jaxtyping import Float, Int
 
 _LEAF = 4  # triangles at which a box is not cut any more
 
@@ -33,22 +34,22 @@ class Surface:
       triangles: int [F, 3], at least one.
     """
 
-    def __init__(self, vertices: np.ndarray, triangles: np.ndarray):
+    def __init__(self, vertices: Float[np.ndarray, "V 3"], triangles: Int[np.ndarray, "F 3"]):
         self._triangles = triangles
         self._corners = np.asarray(vertices, np.float64)[triangles]
         levels = int(np.ceil(np.log2(max(len(triangles) / _LEAF, 1))))
         self._cuts = _cut(self._corners, 2 ** (levels + 1) - 1)
         self._boxes = _fit(self._corners, *self._cuts)
 
-    def moved(self, vertices: np.ndarray) -> "Surface":
+    def moved(self, vertices: Float[np.ndarray, "V 3"]) -> "Surface":
         """The same triangles with other vertices [V, 3]; quicker than a new tree."""
         other = copy.copy(self)
         other._corners = np.asarray(vertices, np.float64)[self._triangles]
         other._boxes = _fit(other._corners, *self._cuts)
         return other
 
-    def closest(self, points: np.ndarray) -> Closest:
-        """The point of the mesh next to each of `points` [*, 3]; the first found if several are."""
+    def closest(self, points: Float[np.ndarray, "*B 3"]) -> Closest:
+        """The point of the mesh next to each of `points`; the first found if several are."""
         query = np.ascontiguousarray(points, np.float64).reshape(-1, 3)
         triangle, barycentric, squared = _search(query, self._corners, *self._cuts, *self._boxes)
         found = np.einsum("nk,nkd->nd", barycentric, self._corners[triangle])

@@ -7,6 +7,7 @@ its bone. Joints on the skin are vertices, so that they follow shape, pose and e
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
 from thfm_jax import joints
@@ -64,8 +65,10 @@ class Landmarks(NamedTuple):
     bones: np.ndarray
 
 
-def find(rest: np.ndarray, body_ids: np.ndarray, bone: dict[str, int]) -> Landmarks:
-    """The joints on a base mesh `rest` [V, 3] whose skin are the rows `body_ids`."""
+def find(
+    rest: Float[np.ndarray, "V 3"], body_ids: Int[np.ndarray, " N"], bone: dict[str, int]
+) -> Landmarks:
+    """The joints on a base mesh `rest` whose skin are the rows `body_ids`."""
     count = len(joints.NAMES)
     weights, ids = np.zeros((count, 2), np.float32), np.zeros((count, 2), np.int32)
     bones = np.zeros((count, len(bone)))
@@ -85,8 +88,12 @@ def find(rest: np.ndarray, body_ids: np.ndarray, bone: dict[str, int]) -> Landma
     return Landmarks(weights, ids, bones)
 
 
-def place(landmarks: Landmarks, vertices: np.ndarray, heads: np.ndarray) -> np.ndarray:
-    """[T, K, 3] float64 joints of posed vertices [T, V, 3] and bones' heads [T, J, 3]."""
+def place(
+    landmarks: Landmarks,
+    vertices: Float[np.ndarray, "T V 3"],
+    heads: Float[np.ndarray, "T J 3"],
+) -> Float[np.ndarray, "T K 3"]:
+    """float64 joints of posed vertices and bones' heads."""
     on_skin = vertices[:, landmarks.vertex_ids].astype(np.float64)
     return np.einsum("kn,tkni->tki", landmarks.vertices, on_skin) + np.einsum(
         "kj,tji->tki", landmarks.bones, heads

@@ -7,6 +7,7 @@ the texture becomes one vertex for each side.
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float, Int, UInt8
 
 from thfm_jax.data.synthetic import parts
 from thfm_jax.data.synthetic.assets import Pack
@@ -60,14 +61,18 @@ def bone_part(bone: str) -> int:
 
 
 def read(
-    pack: Pack, bones: tuple[str, ...], weight_bones: np.ndarray, weights: np.ndarray
-) -> tuple[dict[str, Patch], np.ndarray]:
-    """All patches by name, and the part uint8 [V] of each vertex; the scalp counts as face.
+    pack: Pack,
+    bones: tuple[str, ...],
+    weight_bones: Int[np.ndarray, "V K"],
+    weights: Float[np.ndarray, "V K"],
+) -> tuple[dict[str, Patch], UInt8[np.ndarray, " V"]]:
+    """All patches by name, and the part of each vertex; the scalp counts as face.
 
     Args:
       pack: the asset pack.
       bones: names of the rig's bones.
-      weight_bones: int32 [V, K] and `weights` float32 [V, K] skin weights.
+      weight_bones: the bones that move each vertex.
+      weights: how much they do, sum 1.
     """
     shares = _part_shares(bones, weight_bones, weights)
     patches = {
@@ -78,14 +83,14 @@ def read(
 
 
 def with_scalp(
-    patches: dict[str, Patch], part: np.ndarray, scalp: np.ndarray
-) -> tuple[dict[str, Patch], np.ndarray]:
+    patches: dict[str, Patch], part: UInt8[np.ndarray, " V"], scalp: Float[np.ndarray, " V"]
+) -> tuple[dict[str, Patch], UInt8[np.ndarray, " V"]]:
     """Patches and parts of vertices where hair, and the skin that grows it, is scalp.
 
     Args:
       patches: from `read`.
-      part: uint8 [V], from `read`.
-      scalp: float32 [V] mask of the skin.
+      part: from `read`.
+      scalp: mask of the skin in [0, 1].
     """
     hairy = scalp > 0.5
     hairy[patches["hair"].vertex_ids] = True
@@ -131,8 +136,8 @@ def _shorter_diagonal(vertices: np.ndarray, quads: np.ndarray) -> np.ndarray:
     return np.where((first <= second)[:, None], [0, 1, 2, 0, 2, 3], [0, 1, 3, 1, 2, 3])
 
 
-def template(rest: np.ndarray, patches: dict[str, Patch]) -> np.ndarray:
-    """[V, 3] float32 canonical dense-pose positions; see `thfm_jax.tasks.densepose`.
+def template(rest: Float[np.ndarray, "V 3"], patches: dict[str, Patch]) -> Float[np.ndarray, "V 3"]:
+    """float32 canonical dense-pose positions; see `thfm_jax.tasks.densepose`.
 
     Clothes, hair and lashes take those of the skin next to them; eyes, teeth and tongue their own.
     """

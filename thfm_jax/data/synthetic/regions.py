@@ -6,6 +6,7 @@ vertices they follow every shape and pose.
 """
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from thfm_jax.data.synthetic import parts
 from thfm_jax.data.synthetic.assets import Pack
@@ -38,13 +39,15 @@ _WHISKERS: _Line = (
 _BROW: _Line = ((0.013, 0.743), (0.022, 0.748), (0.033, 0.750), (0.043, 0.747), (0.051, 0.741))
 
 
-def read(pack: Pack, body: Patch, part: np.ndarray) -> dict[str, np.ndarray]:
+def read(
+    pack: Pack, body: Patch, part: UInt8[np.ndarray, " V"]
+) -> dict[str, Float[np.ndarray, " V"]]:
     """name → float32 [V] in [0, 1], 0 off the skin.
 
     Args:
       pack: the asset pack.
       body: the skin.
-      part: uint8 [V] part of each vertex.
+      part: of each vertex.
     """
     vertices = pack["mesh/vertices"].astype(np.float64)
     painted = dict(zip(pack["masks/names"].tolist(), pack["masks/values"], strict=True))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float, Int
 
 
 class Scale(NamedTuple):
@@ -27,24 +28,25 @@ class Scale(NamedTuple):
 def maps(
     scales: Mapping[str, Scale],
     bone: Mapping[str, int],
-    parents: np.ndarray,
-    heads: np.ndarray,
-    tails: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+    parents: Int[np.ndarray, " J"],
+    heads: Float[np.ndarray, "J 3"],
+    tails: Float[np.ndarray, "J 3"],
+) -> tuple[Float[np.ndarray, "J 3 4"], Float[np.ndarray, " J"]]:
     """Each bone's map and size.
 
     Args:
       scales: bone → factors.
       bone: bone → index; ValueError for a scale of none of them.
-      parents: int32 [J], parents first.
-      heads: [J, 3] and `tails` [J, 3] float64 metres.
+      parents: parents first, -1 for the root.
+      heads: metres.
+      tails: metres.
 
     Returns:
-      [J, 3, 4] float64 maps from the unscaled to the scaled body, and [J] float64 sizes.
+      float64 maps from the unscaled to the scaled body, and sizes.
     """
     if unknown := scales.keys() - bone.keys():
         raise ValueError(f"there are no bones {sorted(unknown)}")
-    factors = np.tile(np.ones(3), (len(parents), 1))
+    factors = np.ones((len(parents), 3))
     for name, scale in scales.items():
         factors[bone[name]] = scale
     linear, size = np.zeros((len(parents), 3, 3)), np.ones(len(parents))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from jaxtyping import Float
 
 from thfm_jax.data.synthetic import skinning
 from thfm_jax.data.synthetic.assets import Pack
@@ -24,8 +25,13 @@ class Targets:
         delta = np.cumsum(pack["targets/delta_steps"], axis=1, dtype=np.int16)
         self._rows = (pack["targets/start"], vertex, np.ascontiguousarray(delta.T))
 
-    def add(self, vertices: np.ndarray, weights: Mapping[str, float], scale: float = 1.0) -> None:
-        """Adds weighted targets, times `scale`, to `vertices` [V, 3] float32 metres in place.
+    def add(
+        self,
+        vertices: Float[np.ndarray, "V 3"],
+        weights: Mapping[str, float],
+        scale: float = 1.0,
+    ) -> None:
+        """Adds weighted targets, times `scale`, to `vertices`, float32 metres, in place.
 
         Raises:
           ValueError: there is no such target.
