@@ -61,7 +61,7 @@ def sample(
     kind = str(motion_rng.choice(gaits.KINDS, p=_KINDS))
     yaw = motion_rng.uniform(-np.pi, np.pi)
     world = gaits.animate(motion_rng, skeleton, np.arange(frames) / fps, kind)
-    world = np.einsum("ij,tbjk->tbik", rotations.about(1, np.float64(yaw)), world)
+    world = np.einsum("ij,tbjk->tbik", rotations.about(1, np.array(yaw)), world)
     rest = (animal.vertices * build).astype(np.float32)[None]
     vertices = skinning.skin(rest, world.astype(np.float32), animal.bones, animal.weights)
     # What would be below the ground, the end of a tail, lies on it.

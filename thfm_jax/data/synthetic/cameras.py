@@ -8,7 +8,7 @@ camera is moved back where it would stand inside somebody.
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +16,16 @@ from scipy.spatial.transform import Rotation
 
 from thfm_jax import joints
 from thfm_jax.data.synthetic.scene import Camera
+from thfm_jax.data.synthetic.shots import (
+    BUST,
+    ELEVATIONS_DEG,
+    HEAD,
+    MOTIONS,
+    NAMELESS,
+    SHOTS,
+    Motion,
+    Shot,
+)
 from thfm_jax.data.synthetic.tremor import wander
 
 Points = Float[np.ndarray, "T n 3"]
@@ -29,87 +39,43 @@ TRIES = 10
 CUT = 0.12  # share of the clips in which the picture's border may cut off what the shot shows
 CUT_INSIDE = 0.5  # and the share of it that stays inside
 
-_HEAD = ("head_top", "chin", "nose", "left_ear", "right_ear")
-_BUST = (*_HEAD, "left_shoulder", "right_shoulder", "spine3")
-_HALF = (*_BUST, "left_elbow", "right_elbow", "left_hip", "right_hip")
-_KNEES = (*_HALF, "left_wrist", "right_wrist", "left_knee", "right_knee")
-
-
-@dataclasses.dataclass(frozen=True)
-class Shot:
-    """How much of the subject the picture shows.
-
-    Attributes:
-      weight: how often, relative to the others.
-      names: the joints that are to fill the picture; all points where empty.
-      fill: range of the share of the picture's height, or of its width if that is larger, which
-        they take up.
-      focal_mm: range of 35 mm equivalent focal lengths.
-      inside: share of the `names` over all frames that are in the picture, but where `CUT` lets
-        the border cut them, and in rare cases in which nothing better was found.
-    """
-
-    weight: float
-    names: tuple[str, ...]
-    fill: tuple[float, float]
-    focal_mm: tuple[float, float]
-    inside: float
-
-
-SHOTS: dict[str, Shot] = {
-    "face": Shot(0.09, _HEAD, (0.40, 0.95), (26, 135), 0.85),
-    "head_and_shoulders": Shot(0.13, _BUST, (0.45, 0.95), (24, 135), 0.85),
-    "half_body": Shot(0.15, _HALF, (0.60, 1.00), (22, 120), 0.85),
-    "three_quarter": Shot(0.12, _KNEES, (0.60, 1.00), (20, 100), 0.85),
-    "full_body": Shot(0.26, (), (0.40, 0.95), (18, 100), 0.95),
-    "far": Shot(0.25, (), (0.15, 0.40), (18, 135), 0.95),
-}
-# Subjects without the joints of a person are bounded by points that have no names.
-NAMELESS = ("full_body", "far")
-
-# (weight, low, high) degrees above the horizon from which the camera looks down.
-_ELEVATIONS = ((0.62, -8.0, 15.0), (0.12, -35.0, -8.0), (0.20, 15.0, 50.0), (0.06, 50.0, 85.0))
-
-
-@dataclasses.dataclass(frozen=True)
-class Motion:
-    """How a camera moves. Speeds are ranges of magnitudes; their signs are drawn.
-
-    Attributes:
-      weight: how often, relative to the others.
-      follows: how often the aim follows the subject, with a lag.
-      tremor: strength of the hand's tremor, 0 on a tripod.
-      orbit_deg_s: round the subject.
-      climb_deg_s: over the subject.
-      dolly_s: growth of the distance, e-folds per second.
-      zoom_s: growth of the focal length, e-folds per second.
-      truck_m_s: sideways, without turning.
-      steps: whether the camera bobs with somebody's steps.
-    """
-
-    weight: float
-    follows: float = 0.7
-    tremor: float = 0.15
-    orbit_deg_s: tuple[float, float] = (0, 0)
-    climb_deg_s: tuple[float, float] = (0, 0)
-    dolly_s: tuple[float, float] = (0, 0)
-    zoom_s: tuple[float, float] = (0, 0)
-    truck_m_s: tuple[float, float] = (0, 0)
-    steps: bool = False
-
-
-MOTIONS: dict[str, Motion] = {
-    "tripod": Motion(0.20, follows=0.0, tremor=0.0),
-    "hand_held": Motion(0.24, follows=0.5, tremor=1.0),
-    "pan": Motion(0.12, follows=1.0, tremor=0.1),
-    "orbit": Motion(0.11, orbit_deg_s=(5, 50), climb_deg_s=(0, 4)),
-    "dolly": Motion(0.08, dolly_s=(0.08, 0.4)),
-    "truck": Motion(0.06, follows=0.5, truck_m_s=(0.2, 1.2)),
-    "zoom": Motion(0.05, follows=0.5, zoom_s=(0.1, 0.7)),
-    "drone": Motion(0.06, tremor=0.2, climb_deg_s=(4, 20), orbit_deg_s=(0, 15), dolly_s=(0, 0.2)),
-    "walking": Motion(0.08, tremor=1.5, dolly_s=(0.05, 0.3), truck_m_s=(0, 0.4), steps=True),
-}
 LONGEST_S = 2.0  # a movement slows down so that it does not last longer than this
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What a camera is asked for.
+
+    Attributes:
+      shot, motion: of the tables.
+      cut: whether the picture's border may cut the subject.
+      framed: the points that the picture is made of.
+      everything: the points of all subjects.
+      size: (height, width) in pixels.
+      fps: frames per second.
+    """
+
+    shot: Shot
+    motion: Motion
+    cut: bool
+    framed: Points
+    everything: Points
+    size: tuple[int, int]
+    fps: float
+
+    @property
+    def wanted(self) -> Points:
+        """The points that are to fill the picture."""
+        names = self.shot.names
+        return self.framed[:, joints.indices(names)] if names else self.framed
+
+
+class _Attempt(NamedTuple):
+    """A camera, the share of the wanted points in its picture, and what was drawn for it."""
+
+    camera: Camera
+    inside: float
+    drawn: dict[str, Any]
 
 
 @dataclasses.dataclass
@@ -157,38 +123,37 @@ def sample(
       subject's front), distance_m, fill and inside as in `Shot`, and cut.
     """
     framed = _framed(rng, subjects)
-    shot_name = _choose(rng, SHOTS if _named(framed) else {n: SHOTS[n] for n in NAMELESS})
-    motion_name = _choose(rng, MOTIONS)
-    shot = SHOTS[shot_name]
-    everything = np.concatenate(list(subjects), axis=1)
-    wanted = _wanted(framed, shot)
-
-    cut = bool(rng.random() < CUT)
-    asked = CUT_INSIDE if cut else shot.inside
-    best: tuple[float, Camera, dict[str, Any]] | None = None
+    known = SHOTS if _named(framed) else {name: SHOTS[name] for name in NAMELESS}
+    shot, motion = _choose(rng, known), _choose(rng, MOTIONS)
+    plan = _Plan(
+        shot=SHOTS[shot],
+        motion=MOTIONS[motion],
+        cut=bool(rng.random() < CUT),
+        framed=framed,
+        everything=np.concatenate(list(subjects), axis=1),
+        size=size,
+        fps=fps,
+    )
+    tries = []
     for calm in np.linspace(0, 1, TRIES):
-        camera, meta = _attempt(
-            rng, shot, MOTIONS[motion_name], calm, cut, framed, wanted, size, fps
-        )
-        camera = _keep_off(camera, everything, wanted)
-        inside = float(_inside(camera, wanted).mean())
-        if best is None or inside > best[0]:
-            best = inside, camera, meta
-        if inside >= asked:
+        tries.append(_attempt(rng, plan, float(calm)))
+        if tries[-1].inside >= (CUT_INSIDE if plan.cut else plan.shot.inside):
             break
-    inside, camera, meta = best
-    middle = len(wanted) // 2
-    away = camera.positions - wanted.mean(axis=1)
-    facts = {
-        "shot": shot_name,
-        "motion": motion_name,
-        "distance_m": float(np.linalg.norm(away[middle])),
-        "focal_mm": float(camera.intrinsics[middle, 0, 0] * DIAGONAL_MM / np.hypot(*size)),
-        "fill": float(_fill(camera, wanted)[middle]),
+    camera, inside, drawn = max(tries, key=lambda attempt: attempt.inside)
+
+    middle = len(framed) // 2
+    away = camera.positions[middle] - plan.wanted[middle].mean(axis=0)
+    meta = {
+        "shot": shot,
+        "motion": motion,
+        "cut": plan.cut,
         "inside": inside,
-        "cut": cut,
+        "fill": float(_fill(camera, plan.wanted)[middle]),
+        "distance_m": float(np.linalg.norm(away)),
+        "focal_mm": float(camera.intrinsics[middle, 0, 0] * DIAGONAL_MM / np.hypot(*size)),
+        **drawn,
     }
-    return camera, {**facts, **meta}
+    return camera, meta
 
 
 def _choose(rng: np.random.Generator, table: dict[str, Any]) -> str:
@@ -207,60 +172,42 @@ def _framed(rng: np.random.Generator, subjects: Sequence[Points]) -> Points:
     return subjects[0]
 
 
-def _wanted(points: Points, shot: Shot) -> Points:
-    return points[:, joints.indices(shot.names)] if shot.names else points
-
-
-def _attempt(
-    rng: np.random.Generator,
-    shot: Shot,
-    motion: Motion,
-    calm: float,
-    cut: bool,
-    framed: Points,
-    wanted: Points,
-    size: tuple[int, int],
-    fps: float,
-) -> tuple[Camera, dict[str, Any]]:
-    """One camera for the shot and the motion, and what else was drawn for it.
-
-    The nearer `calm` is to 1, the better it follows the subject.
-    """
-    times = np.arange(len(wanted)) / fps
-    elevation = _elevation_deg(rng)
-    azimuth = _azimuth_deg(rng, shot)
-    focal_mm = float(np.exp(rng.uniform(*np.log(shot.focal_mm))))
-    follows = bool(rng.random() < max(motion.follows, 2 * calm))
-    fill = float(rng.uniform(*shot.fill))
+def _attempt(rng: np.random.Generator, plan: _Plan, calm: float) -> _Attempt:
+    """One camera of the plan. The nearer `calm` is to 1, the better it follows the subject."""
+    wanted, size = plan.wanted, plan.size
+    times = np.arange(len(wanted)) / plan.fps
+    elevation, azimuth = _elevation_deg(rng), _azimuth_deg(rng, plan.shot)
+    focal_mm = float(np.exp(rng.uniform(*np.log(plan.shot.focal_mm))))
+    follows = bool(rng.random() < max(plan.motion.follows, 2 * calm))
+    fill = float(rng.uniform(*plan.shot.fill))
+    lag_s = rng.uniform(0.04, 0.4) * (1 - calm) + 0.01
 
     centre = (wanted.min(axis=1) + wanted.max(axis=1)) / 2
-    lag_s = rng.uniform(0.04, 0.4) * (1 - calm) + 0.01
-    tracked = _lag(centre, fps, lag_s) if follows else centre[len(centre) // 2]
-    carried = follows and motion.steps
-    path = _move(rng, motion, times)
-    path.azimuth += np.radians(azimuth) + _facing(framed)
+    still = np.broadcast_to(centre[len(centre) // 2], centre.shape)
+    path = _move(rng, plan.motion, times)
+    path.azimuth += np.radians(azimuth) + _facing(plan.framed)
     path.elevation += np.radians(elevation)
     path.focal *= focal_mm / DIAGONAL_MM * np.hypot(*size)
-    path.aim = np.broadcast_to(tracked, centre.shape)
-    path.anchor = path.aim if carried else np.broadcast_to(centre[len(centre) // 2], centre.shape)
-    path.turn = path.turn + _composition(rng, cut, float(path.focal.mean()), size)
+    path.aim = _lag(centre, plan.fps, lag_s) if follows else still
+    path.anchor = path.aim if plan.motion.steps else still
+    path.turn = path.turn + _composition(rng, plan.cut, float(path.focal.mean()), size)
 
-    shift = np.clip(rng.normal(0, 0.008, 2), -0.03, 0.03) * size[::-1]
-    point = np.array([size[1] / 2, size[0] / 2]) + shift
-    camera = _fit(path, point, wanted, fill, size)
+    off_centre = np.clip(rng.normal(0, 0.008, 2), -0.03, 0.03)
+    point = (0.5 + off_centre) * size[::-1]
+    camera = _keep_off(_fit(path, point, wanted, fill, size), plan.everything, wanted)
     drawn = {"follows": follows, "elevation_deg": elevation, "azimuth_deg": azimuth}
-    return camera, drawn
+    return _Attempt(camera, float(_inside(camera, wanted).mean()), drawn)
 
 
 def _elevation_deg(rng: np.random.Generator) -> float:
-    weights, lows, highs = zip(*_ELEVATIONS, strict=True)
+    weights, lows, highs = zip(*ELEVATIONS_DEG, strict=True)
     pick = rng.choice(len(weights), p=weights)
     return float(rng.uniform(lows[pick], highs[pick]))
 
 
 def _azimuth_deg(rng: np.random.Generator, shot: Shot) -> float:
     """Faces are mostly seen from the front, whole bodies from everywhere."""
-    near_face = shot.names in (_HEAD, _BUST)
+    near_face = shot.names in (HEAD, BUST)
     mixture = (0.8, 0.14, 0.06) if near_face else (0.4, 0.42, 0.18)
     draws = (rng.normal(0, 35), rng.uniform(-180, 180), rng.normal(180, 30))
     angle = draws[rng.choice(3, p=mixture)]

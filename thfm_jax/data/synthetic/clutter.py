@@ -32,7 +32,7 @@ def strew(
     """
     meshes: list[Mesh] = []
     for _ in range(count):
-        thing = things[rng.integers(len(things))](rng)
+        thing = things[int(rng.integers(len(things)))](rng)
         for _ in range(_TRIES):
             x, z = _spot(rng, space, beyond_m)
             if any(plane @ (x, 0.0, z, 1.0) < 0.7 for plane in within):

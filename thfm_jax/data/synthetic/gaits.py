@@ -174,12 +174,12 @@ def _sit(
     hip = skeleton.heads[skeleton.index("upper_leg_L")]
     root = skeleton.heads[skeleton.index("torso")]
     _pitch_trunk(skeleton, pose, np.full(len(feet), tilt))
-    turned = rotations.about(0, np.float64(tilt)) @ (hip - root) + root
+    turned = rotations.about(0, np.array(tilt)) @ (hip - root) + root
     pose.root[:, 1] = 0.38 * hip[1] - turned[1]
     feet = feet.copy()
     feet[:, :2, 2] = turned[2] + 0.42 * hip[1]
     shoulder = skeleton.heads[skeleton.index("upper_arm_L")]
-    above = rotations.about(0, np.float64(tilt)) @ (shoulder - root) + root
+    above = rotations.about(0, np.array(tilt)) @ (shoulder - root) + root
     feet[:, 2:, 2] = above[2] + 0.02 * hip[1]
     lifted = np.zeros((len(feet), 4))
     lifted[:, :2] = _FLAT

@@ -32,12 +32,16 @@ def towards(azimuth: float, elevation_deg: float) -> Float[np.ndarray, "3"]:
 
 
 def room(
-    rng: np.random.Generator, floor: Colour, wall: Colour, ceiling: Colour, window_yaw: float | None
+    rng: np.random.Generator, colours: tuple[Colour, Colour, Colour], window_yaw: float | None
 ) -> Lighting:
     """Light of a room: lamps above or a window's daylight, and what its surfaces throw back.
 
-    `window_yaw` is the direction that the window's wall faces, None without a window.
+    Args:
+      rng: the only source of randomness.
+      colours: of floor, walls and ceiling.
+      window_yaw: direction that the window's wall faces, None without a window.
     """
+    floor, wall, ceiling = colours
     dark = rng.random() < 0.12
     strength = rng.uniform(0.25, 0.75)
     suns = []

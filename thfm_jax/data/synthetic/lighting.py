@@ -71,11 +71,11 @@ def scaled(lighting: Lighting, factor: np.float32) -> Lighting:
 def from_panorama(panorama: Float[np.ndarray, "h w 3"]) -> Lighting:
     """The panorama's light: up to three bright spots as suns, the rest ambient.
 
-    The panorama's height and width must be multiples of 64 and 128.
+    Its height and width are multiples of 64 and 128.
     """
     small = shrink(panorama)
     rays, angles = panorama_rays(*small.shape[:2])
-    suns = []
+    suns: list[Sun] = []
     for _ in range(SUNS):
         spot = _brightest(small, rays, angles)
         floor = np.median(small.reshape(-1, 3), axis=0)
@@ -90,10 +90,13 @@ def from_panorama(panorama: Float[np.ndarray, "h w 3"]) -> Lighting:
 
 
 def shrink(panorama: Float[np.ndarray, "h w 3"]) -> Float[np.ndarray, "64 128 3"]:
-    """Block means of 64 x 128 pixels, float32."""
-    height, width = panorama.shape[:2]
-    blocks = panorama.astype(np.float32).reshape(64, height // 64, 128, width // 128, 3)
-    return blocks.mean(axis=(1, 3))
+    """Block means of 64 x 128 pixels, float32; height and width are multiples of those."""
+    down, across = panorama.shape[0] // 64, panorama.shape[1] // 128
+    total = np.zeros((64, 128, 3), np.float32)
+    for row in range(down):
+        for column in range(across):
+            total += panorama[row::down, column::across]
+    return total / np.float32(down * across)
 
 
 def _brightest(panorama: np.ndarray, rays: np.ndarray, angles: np.ndarray) -> np.ndarray:

@@ -9,15 +9,17 @@ from collections.abc import Callable
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.spatial import cKDTree
 
 from thfm_jax.data.synthetic import furniture, plants, solids, street, surfaces
 from thfm_jax.data.synthetic.scene import Camera, Mesh
 from thfm_jax.data.synthetic.solids import Part, Solid, assembled
 from thfm_jax.data.synthetic.space import Space
 
-SHARE = 0.25  # of the clips have one
+SHARE = 0.29  # of the clips are to have one; for some, none is found
+BODY_M, EYE_M = 0.25, 0.12  # kept free about bones and the camera
 LEAST, MOST = 0.05, 0.5  # hidden share of what the picture shows of the subject
-_TRIES = 12
+_TRIES = 16
 _POINTS = 160
 _LATTICE = 4  # frames that are measured
 
@@ -81,14 +83,17 @@ def _within(points: Float[np.ndarray, "N 2"], triangles: np.ndarray) -> Bool[np.
         edge, offset = end - start, points[:, None] - start
         sides.append(edge[:, 0] * offset[..., 1] - edge[:, 1] * offset[..., 0])
     signs = np.stack(sides)
-    return ((signs >= 0).all(axis=0) | (signs <= 0).all(axis=0)).any(axis=-1)
+    inside = (signs >= 0).all(axis=0) | (signs <= 0).all(axis=0)
+    return np.any(inside, axis=-1)
 
 
 def _clear(meshes: list[Mesh], space: Space) -> bool:
     """Whether the meshes touch neither subject nor camera at any time."""
+    bodies, eyes = cKDTree(space.cloud), cKDTree(space.eyes)
     for frame in range(0, max(len(mesh.vertices) for mesh in meshes), 4):
-        points = np.concatenate([mesh.at(frame) for mesh in meshes])
-        if not space.clear(points.min(axis=0), points.max(axis=0)):
+        corners = np.concatenate([mesh.at(frame)[mesh.triangles] for mesh in meshes])
+        points = np.concatenate([corners.reshape(-1, 3), corners.mean(axis=1)])
+        if bodies.query(points)[0].min() < BODY_M or eyes.query(points)[0].min() < EYE_M:
             return False
     return True
 
@@ -116,8 +121,10 @@ def _indoor_thing(rng: np.random.Generator, space: Space) -> list[Mesh]:
 
 
 def _outdoor_thing(rng: np.random.Generator, space: Space) -> list[Mesh]:
-    things = (plants.bush, plants.grass_tuft, plants.tree, street.car, street.bench)
-    things = (*things, street.bollard, street.rock, plants.potted)
+    things = (
+        *(plants.bush, plants.grass_tuft, plants.tree, plants.potted),
+        *(street.car, street.bench, street.bollard, street.rock),
+    )
     return _standing(rng, space, things[rng.integers(len(things))](rng))
 
 

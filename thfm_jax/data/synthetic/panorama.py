@@ -43,13 +43,16 @@ def load(
     if rng.random() < 0.5:
         image = image[:, ::-1]
     image = np.roll(image, int(rng.integers(image.shape[1])), axis=1)
-    mean = lighting.project(lighting.shrink(image))[0] * HARMONICS[0]
+    small = lighting.shrink(image)
+    mean = lighting.project(small)[0] * HARMONICS[0]
     grey = mean @ lighting.LUMINANCE
-    image = image * ((grey / mean) ** rng.uniform(0.45, 0.95) / grey).astype(np.float32)
-    light = lighting.from_panorama(image)
+    gain = ((grey / mean) ** rng.uniform(0.45, 0.95) / grey).astype(np.float32)
+    light = lighting.from_panorama(small * gain)
     towards = light.suns[0].direction if light.suns else np.array([0.0, 1.0, 0.0])
     exposure = np.float32(1 / (lighting.shown(light, towards) @ lighting.LUMINANCE))
-    return name, image * exposure, lighting.scaled(light, exposure)
+    for channel in range(3):
+        image[..., channel] *= gain[channel] * exposure
+    return name, image, lighting.scaled(light, exposure)
 
 
 @functools.lru_cache(maxsize=32)
@@ -120,7 +123,10 @@ def _detail(rng: np.random.Generator) -> Material:
 
 
 def backdrop(image: np.ndarray, space: Space) -> Backdrop:
-    """The panorama, out of focus by what a lens of that length would make of it."""
-    focal = float(space.camera.intrinsics[:, 0, 0].mean())
-    texel = focal * np.pi / image.shape[0]
-    return Backdrop(image, panorama=True, blur_px=0.35 * texel)
+    """The panorama, as sharp as it is."""
+    return Backdrop(image, panorama=True, blur_px=0.35 * texel_px(space, image.shape[0]))
+
+
+def texel_px(space: Space, height: int = 256) -> float:
+    """Size in the picture of a texel of a panorama of that height."""
+    return float(space.camera.intrinsics[:, 0, 0].mean()) * np.pi / height

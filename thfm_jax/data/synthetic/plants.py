@@ -99,7 +99,8 @@ def tuft(rng: np.random.Generator, height: float, above: float) -> Solid:
 def crown(rng: np.random.Generator, width: float, height: float) -> list[Part]:
     """Clouds of foliage that stand on the origin: dark cores within leaves."""
     inner, outer = leaves(rng, open_=False), leaves(rng)
-    cores, shells = [], []
+    cores: list[Solid] = []
+    shells: list[Solid] = []
     for size in (1.0, *rng.uniform(0.45, 0.75, int(rng.integers(1, 4)))):
         off = (1 - size) / 2
         x, y, z = rng.uniform(-off, off, 3) * (width, height, width)

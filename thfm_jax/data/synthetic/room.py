@@ -80,7 +80,8 @@ def build(rng: np.random.Generator, space: Space) -> tuple[list[Mesh], Lighting,
 
     colours = [m.albedo.mean(axis=(0, 1)) for m in (floor, paint, ceiling)]
     side = walls[window].yaw if window >= 0 else None
-    return meshes, lamps.room(rng, *colours, window_yaw=side), {"windows": window >= 0}
+    light = lamps.room(rng, (colours[0], colours[1], colours[2]), side)
+    return meshes, light, {"windows": window >= 0}
 
 
 def _walls(rng: np.random.Generator, space: Space) -> tuple[list[Wall], float, float]:
@@ -212,7 +213,7 @@ def _hung(rng: np.random.Generator, wall: Wall, space: Space) -> list[Mesh]:
         if room <= 0:
             continue
         edge = surfaces.draw(rng, surfaces.FURNITURE)
-        kinds = {surfaces.wallpaper: 2, surfaces.plaster: 1, surfaces.rug: 2, surfaces.lacquer: 1}
+        kinds = {surfaces.wallpaper: 2.0, surfaces.rug: 2.0, surfaces.lacquer: 1.0}
         art = surfaces.draw(rng, kinds)
         art = dataclasses.replace(art, repeat=(1.0, 1.0), height=None)
         face = panel(width, tall)
@@ -260,11 +261,11 @@ def _lamps(rng: np.random.Generator, walls: list[Wall], height: float) -> list[M
     if rng.random() < 0.5:
         shade = solids.lathe([0.05, 0.25, 0.22, 0.0], [0.0, -0.12, -0.14, -0.14], 14)
         part = Part(shade, glow, True, np.full((len(shade.vertices), 3), 1.6))
-        return assembled([part], *middle, y=height, shades=False)
+        return assembled([part], middle[0], middle[1], y=height, shades=False)
     count = int(rng.integers(1, 4))
     parts = []
     for share in (np.arange(count) + 0.5) / count - 0.5:
         strip = box(0.15, 0.06, walls[2].length / count * 0.6)
         strip = strip.moved(z=share * walls[2].length)
         parts.append(Part(strip, glow, False, np.full((len(strip.vertices), 3), 2.5)))
-    return assembled(parts, *middle, walls[0].yaw, height - 0.06, shades=False)
+    return assembled(parts, middle[0], middle[1], walls[0].yaw, height - 0.06, shades=False)

@@ -87,22 +87,34 @@ def panel(width: float, height: float) -> Solid:
 
 def box(width: float, height: float, depth: float) -> Solid:
     """A box that stands on the origin, x by y by z metres."""
-    front = panel(width, height).moved(z=depth / 2)
-    side = panel(depth, height).moved(z=width / 2)
-    lid = panel(width, depth).moved(y=-depth / 2).turned(pitch=-np.pi / 2).moved(y=height)
-    base = panel(width, depth).moved(y=-depth / 2).turned(pitch=np.pi / 2)
-    quarter = np.pi / 2
-    return joined(
-        [front, front.turned(2 * quarter), side.turned(quarter), side.turned(-quarter), lid, base]
-    )
+    size = np.array([width, height, depth])
+    return Solid(_CUBE.vertices * size, _CUBE.triangles, _CUBE.uv * size[_CUBE_AXES])
+
+
+def _cube() -> Solid:
+    """A box of one metre."""
+    face, quarter = panel(1.0, 1.0).moved(z=0.5), np.pi / 2
+    flat = face.moved(y=-0.5)
+    sides = [face.turned(turn * quarter) for turn in (0, 2, 1, -1)]
+    ends = [flat.turned(pitch=turn * quarter).moved(y=0.5) for turn in (-1, 1)]
+    solid = joined(sides + ends)
+    return dataclasses.replace(solid, vertices=np.round(solid.vertices, 12))
+
+
+_CUBE = _cube()
+# The axes [V, 2] along which u and v of its faces run.
+_CUBE_AXES = np.repeat([(0, 1), (0, 1), (2, 1), (2, 1), (0, 2), (0, 2)], 4, axis=0)
 
 
 def lathe(
-    radii: Sequence[float], heights: Sequence[float], sides: int = 12, around: float = 2 * np.pi
+    radii: Sequence[float] | np.ndarray,
+    heights: Sequence[float] | np.ndarray,
+    sides: int = 12,
+    around: float = 2 * np.pi,
 ) -> Solid:
     """A profile turned about y, from the top down."""
     radius, height = np.asarray(radii, float)[:, None], np.asarray(heights, float)[:, None]
-    angle = np.linspace(0, around, sides + 1)
+    angle = np.linspace(0, 2 * np.pi, sides + 1)
     points = np.stack(
         [
             radius * np.sin(angle),

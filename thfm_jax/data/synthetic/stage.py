@@ -59,6 +59,9 @@ STYLES: dict[str, float] = {
 }
 
 
+SHARP_PX = 5.0  # size of a panorama's texel in the picture up to which it passes for sharp
+
+
 def build(
     rng: np.random.Generator,
     camera: Camera,
@@ -95,10 +98,15 @@ def build(
 
 
 def _choose(rng: np.random.Generator, space: Space, pictures: Pictures | None) -> str:
-    """A style that suits the camera: no rooms about distant or very high ones."""
+    """A style that suits the camera.
+
+    There are no rooms about distant or very high cameras, and fewer panoramas before long lenses,
+    which make them blurred.
+    """
     weights = dict(STYLES)
     if pictures is None:
         weights["picture"] = 0.0
+    weights["panorama"] *= min(1.0, SHARP_PX / panorama.texel_px(space))
     highest = float(space.eyes[:, 1].max())
     if space.distance_m > room.FARTHEST_M or highest > room.HIGHEST_M:
         weights["room"] = 0.0

@@ -35,7 +35,12 @@ def plain(colour: Colour, specular: float = 0.04, roughness: float = 0.6) -> Mat
 
 def blend(field: np.ndarray, low: Colour, high: Colour) -> Float[np.ndarray, "R R 3"]:
     """Albedo that goes from one colour, where the field is 0, to another, where it is 1."""
-    return np.clip(low + field[..., None] * (high - low), 0, 1).astype(np.float32)
+    low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+    albedo = np.empty((*field.shape, 3), np.float32)
+    for channel in range(3):
+        np.multiply(field, high[channel] - low[channel], out=albedo[..., channel])
+        albedo[..., channel] += low[channel]
+    return albedo
 
 
 def _around(colour: Colour, contrast: float) -> tuple[Colour, Colour]:
@@ -71,8 +76,8 @@ def wallpaper(rng: np.random.Generator) -> Material:
         lambda: np.minimum(np.abs(x - y), np.abs(x + y - 1)) < share * 0.2,
         lambda: np.abs(np.sin(2 * np.pi * x) * 0.25 + 0.5 - y) < share * 0.3,
     )
-    drawn = patterns[rng.integers(len(patterns))]().astype(np.float32)
-    drawn = drawn * (0.85 + 0.15 * noise.cloud(noise.pick(rng)))
+    worn = 0.85 + 0.15 * noise.cloud(noise.pick(rng))
+    drawn = patterns[rng.integers(len(patterns))]().astype(np.float32) * worn
     repeat = rng.uniform(0.6, 2.0)
     return Material(blend(drawn, ground, figure), (repeat, repeat), roughness=0.8)
 
@@ -107,11 +112,14 @@ def _laid(
 ) -> Material:
     """Cells of a colour with tones of their own, with joints between them."""
     tone, cell = cells
-    shade = (1 - variety + 2 * variety * tone) * (0.85 + 0.3 * grain)
-    surface = colour * shade[..., None]
-    albedo = grout + cell[..., None] * (surface - grout)
+    shade = np.float32(1 - variety) + np.float32(2 * variety) * tone
+    shade *= np.float32(0.85) + np.float32(0.3) * grain
+    albedo = np.empty((*shade.shape, 3), np.float32)
+    for channel in range(3):
+        laid = grout[channel] + cell * (colour[channel] * shade - grout[channel])
+        np.clip(laid, 0, 1, out=albedo[..., channel])
     height = cell * np.float32(depth_m) + grain * np.float32(depth_m * rng.uniform(0.1, 0.4))
-    return Material(np.clip(albedo, 0, 1).astype(np.float32), height=height, **look)
+    return Material(albedo, height=height, **look)
 
 
 def bricks(rng: np.random.Generator) -> Material:
