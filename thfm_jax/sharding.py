@@ -17,18 +17,20 @@ from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionS
 
 AXES = ("data", "fsdp", "tensor", "sequence")
 
-# Logical axis -> the mesh axes that it may be split over; one of no entry stays whole. Stacked
-# layers are never split: the scan takes them one by one. Space, in the VAE, is split over what the
-# batch leaves.
-RULES: dict[str | None, tuple[str, ...]] = {
-    "embed": ("fsdp", "sequence"),
+# Logical axis -> the mesh axes that it may be split over; what is not here stays whole. The axes of
+# an array choose in this order, each from what those before it left.
+RULES = {
+    "batch": ("data", "fsdp"),
+    "tokens": ("sequence",),
     "heads": ("tensor",),
     "mlp": ("tensor",),
     "vocab": ("tensor",),
-    "batch": ("data", "fsdp"),
-    "tokens": ("sequence",),
-    "height": ("sequence", "tensor", "fsdp", "data"),
+    # Devices that share a clip's tokens need no copies of the weights either.
+    "embed": ("fsdp", "sequence"),
+    # Of the VAE. Width first: XLA for TPUs folds the width of some convolutions into the batch,
+    # which gathers what is split by height.
     "width": ("sequence", "tensor", "fsdp", "data"),
+    "height": ("sequence", "tensor", "fsdp", "data"),
 }
 
 # End of a parameter's path -> its logical axes, counted from the last; parameters of no entry, all
@@ -105,18 +107,21 @@ def spec_of(
 ) -> PartitionSpec:
     """How to split an array of that shape whose first axes have those logical names.
 
-    Axis by axis, each takes the mesh axes of its rule that divide it and that none before it took.
+    Each takes the mesh axes of its rule that are left and divide it.
     """
     free = set(mesh.axis_names)
-    entries: list[Any] = []
-    for name, size in zip(axes, shape, strict=False):
-        mine: list[str] = []
-        for axis in RULES.get(name, ()):
+    entries: list[Any] = [None] * len(axes)
+    for name, rule in RULES.items():
+        if name not in axes:
+            continue
+        place = axes.index(name)
+        size, mine = shape[place], []
+        for axis in rule:
             if axis in free and size % mesh.shape[axis] == 0:
                 mine.append(axis)
                 size //= mesh.shape[axis]
         free.difference_update(mine)
-        entries.append(tuple(mine) if len(mine) > 1 else mine[0] if mine else None)
+        entries[place] = tuple(mine) if len(mine) > 1 else mine[0] if mine else None
     return PartitionSpec(*entries)
 
 

@@ -57,11 +57,12 @@ def test_a_mesh_that_does_not_multiply_up():
 def test_space_takes_what_the_batch_leaves():
     mesh, axes = mesh_of(data=2, fsdp=4, sequence=2), ("batch", None, "height", "width")
     one_clip = sharding.spec_of(axes, (1, 12, 60, 80), mesh)
-    assert one_clip[2] == ("sequence", "tensor", "data")
-    assert one_clip[3] == "fsdp"
+    assert one_clip[3] == ("sequence", "tensor", "fsdp", "data")
+    narrow = sharding.spec_of(axes, (1, 12, 60, 82), mesh)
+    assert narrow[2:] == ("fsdp", ("sequence", "tensor"))
     full = sharding.spec_of(axes, (8, 12, 60, 80), mesh)
     assert full[0] == ("data", "fsdp")
-    assert full[2] == ("sequence", "tensor")
+    assert full[2:] == (None, ("sequence", "tensor"))
 
 
 def test_moments_and_averages_lie_as_their_parameters():

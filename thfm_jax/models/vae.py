@@ -118,10 +118,12 @@ class FrameAttention(nnx.Module):
 
     def __call__(self, x):
         B, T, H, W, C = x.shape
-        qkv = self.qkv.linear(self.norm(x)).reshape(B * T, H * W, 3, 1, C)
+        # The one place that sees all of a frame, and little work: every device has whole frames.
+        y = sharding.constrain(self.norm(x), "batch")
+        qkv = self.qkv.linear(y).reshape(B * T, H * W, 3, 1, C)
         # Not the trunk's: heads this wide have no fused kernel on any platform.
         out = attention(qkv[:, :, 0], qkv[:, :, 1], qkv[:, :, 2], implementation="xla")
-        return x + self.projection.linear(out.reshape(x.shape))
+        return x + self.projection.linear(sharding.constrain(out.reshape(x.shape), "batch"))
 
 
 class Middle(nnx.Module):
@@ -176,8 +178,14 @@ class Upsample(nnx.Module):
                 x = first
             else:
                 x = jnp.concatenate([first, _interleave(self.time_conv.time(later))], axis=1)
-        x = jnp.repeat(jnp.repeat(x, 2, axis=2), 2, axis=3)
-        return self.conv.space(x)
+        return self.conv.space(_double(x))
+
+
+def _double(x):
+    """[B, T, H, W, C] -> [B, T, 2H, 2W, C]: every pixel four times."""
+    B, T, H, W, C = x.shape
+    x = jnp.broadcast_to(x[:, :, :, None, :, None], (B, T, H, 2, W, 2, C))
+    return x.reshape(B, T, 2 * H, 2 * W, C)
 
 
 def _interleave(x):
