@@ -1,7 +1,6 @@
 """Surroundings made of a panorama: its own picture laid on the ground, and things upon it."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,7 +38,7 @@ def load(
     """
     found = names or [name.removeprefix("hdri/") for name in pack.group("hdri")]
     name = str(rng.choice(found))
-    image = _whole(pack, name)
+    image = pack[f"hdri/{name}"].astype(np.float32)
     if rng.random() < 0.5:
         image = image[:, ::-1]
     image = np.roll(image, int(rng.integers(image.shape[1])), axis=1)
@@ -53,24 +52,6 @@ def load(
     for channel in range(3):
         image[..., channel] *= gain[channel] * exposure
     return name, image, lighting.scaled(light, exposure)
-
-
-@functools.lru_cache(maxsize=32)
-def _whole(pack: Pack, name: str) -> Float[np.ndarray, "256 512 3"]:
-    """A panorama whose sun is whole.
-
-    About suns that were too bright for the file's compression, some channels are zero or negative.
-    They are made grey where they are bright, and filled from around where they are dark.
-    """
-    image = np.maximum(pack[f"hdri/{name}"].astype(np.float32), 0)
-    least, most = image.min(axis=-1), image.max(axis=-1)
-    burnt = (least < 0.05 * most) & (most > 100)
-    near = ndimage.binary_dilation(burnt, iterations=6)
-    lost = near & (least <= 0.05 * most) & ~burnt
-    around = ndimage.maximum_filter(np.where(near[..., None], 0, image), size=(17, 17, 1))
-    whole = np.where(burnt[..., None], most[..., None], np.where(lost[..., None], around, image))
-    whole.flags.writeable = False
-    return whole
 
 
 def ground(rng: np.random.Generator, image: np.ndarray, light: Lighting, space: Space) -> Mesh:

@@ -110,7 +110,6 @@ def lathe(
     radii: Sequence[float] | np.ndarray,
     heights: Sequence[float] | np.ndarray,
     sides: int = 12,
-    around: float = 2 * np.pi,
 ) -> Solid:
     """A profile turned about y, from the top down."""
     radius, height = np.asarray(radii, float)[:, None], np.asarray(heights, float)[:, None]
