@@ -5,14 +5,17 @@ import dataclasses
 import numpy as np
 
 from thfm_jax.data.synthetic.motion import rotations as rot
-from thfm_jax.data.synthetic.motion.curves import softmin
-from thfm_jax.data.synthetic.motion.limits import clamp
+from thfm_jax.data.synthetic.motion.curves import softmin, softplus
+from thfm_jax.data.synthetic.motion.limits import LIMITS, clamp
 from thfm_jax.data.synthetic.motion.posture import Feet
 from thfm_jax.data.synthetic.motion.rig import Rig
 
 # A leg is never stretched further than this share of its length: knees of people who stand are
 # not quite straight, and a chain close to its full length jerks.
 STRETCH = 0.996
+# An ankle that bears weight bends so far; beyond, the heel rises.
+_DORSIFLEXION = np.radians(LIMITS["ankle"][0][1] - 7.0)
+_TOES = np.radians(LIMITS["toes"][0][1] - 7.0)
 
 
 def bend(root: np.ndarray, tip: np.ndarray, lengths: tuple, pole: np.ndarray) -> tuple:
@@ -125,6 +128,8 @@ def solve(rig: Rig, hip: np.ndarray, pelvis: np.ndarray, feet: Feet) -> dict[str
         + _sided_points(feet.knee)
     )
     lengths = (rig.lengths["thigh"][:, None], rig.lengths["shank"][:, None])
+    ankle, foot, lift = _lift_heels(rig, hip, ankle, foot, lengths, pole, feet.slack)
+    ankle = _on_tiptoe(rig, ankle, feet.toes + lift, feet.slack)
     knee, ankle, pole = bend(hip, ankle, lengths, pole)
     side = rot.unit(np.cross(ankle - hip, -pole))
     thigh = _hinged(hip - knee, side)
@@ -133,8 +138,46 @@ def solve(rig: Rig, hip: np.ndarray, pelvis: np.ndarray, feet: Feet) -> dict[str
     thigh = pelvis @ hip_turn(clamp("hip", angles["hip"]))
     shank = thigh @ rot.about(0, clamp("knee", angles["knee"])[..., 0])
     foot = shank @ ankle_turn(clamp("ankle", angles["ankle"]))
-    toes = clamp("toes", feet.toes[..., None])[..., 0]
+    toes = clamp("toes", (feet.toes + lift)[..., None])[..., 0]
     return {"thigh": thigh, "shank": shank, "foot": foot, "toes": toes}
+
+
+def _lift_heels(
+    rig: Rig,
+    hip: np.ndarray,
+    ankle: np.ndarray,
+    foot: np.ndarray,
+    lengths: tuple,
+    pole: np.ndarray,
+    slack: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Ankles, frames of the feet, and radians by which heels rise where an ankle bends no further.
+
+    Feet roll on their balls, which stay where they are; those in the air (`slack`) do not.
+    """
+    carries = np.maximum(1 - slack / (0.1 * lengths[1]), 0.0)
+    ball = rot.apply(rot.transpose(rig.frames["foot"]), rig.joints["ball"] - rig.joints["ankle"])[
+        :, None
+    ]
+    total = np.zeros(slack.shape)
+    for _ in range(4):
+        knee, end, _ = bend(hip, ankle, lengths, pole)
+        shank = rot.transpose(foot) @ rot.unit(knee - end)[..., None]
+        bent = np.arctan2(shank[..., 2, 0], shank[..., 1, 0])
+        lift = carries * softplus(bent - _DORSIFLEXION, np.radians(1.0))
+        rolled = foot @ rot.about(0, lift)
+        ankle = ankle + rot.apply(foot, ball) - rot.apply(rolled, ball)
+        foot, total = rolled, total + lift
+    return ankle, foot, total
+
+
+def _on_tiptoe(rig: Rig, ankle: np.ndarray, toes: np.ndarray, slack: np.ndarray) -> np.ndarray:
+    """Ankles raised where toes bend no further, so that their tips do not enter the ground."""
+    tip = rot.length(rig.joints["toe"] - rig.joints["ball"])[:, None]
+    beyond = softplus(toes - _TOES, np.radians(1.0)) * np.maximum(1 - slack / tip, 0.0)
+    raised = ankle.copy()
+    raised[..., 1] += tip * np.sin(beyond)
+    return raised
 
 
 def joint_angles(

@@ -57,7 +57,7 @@ def jumping_jack(rng: np.random.Generator, actor: Actor) -> Script:
     """Legs and arms apart and together with small jumps."""
     rig = actor.rig
     leg = float(rig.lengths["leg"].mean())
-    period = rng.uniform(0.8, 1.4)
+    period = rng.uniform(0.9, 1.4) * np.sqrt(rig.size)
     narrow, wide = (
         Stance.draw(rng, actor, (0.7, 1.0), 0.0),
         Stance.draw(rng, actor, (2.2, 3.4), 0.0),
@@ -66,9 +66,9 @@ def jumping_jack(rng: np.random.Generator, actor: Actor) -> Script:
 
     def posture(time: np.ndarray) -> Posture:
         phase = np.mod(time / period, 1.0)
-        # Two hops a period; a third of the time on the ground between them.
-        apart = smoothstep(phase / 0.34) - smoothstep((phase - 0.5) / 0.34)
-        hop = np.sin(np.pi * np.clip(np.mod(phase, 0.5) / 0.34, 0, 1)) ** 2
+        # Two hops a period; a fifth of the time on the ground between them.
+        apart = smoothstep(phase / 0.4) - smoothstep((phase - 0.5) / 0.4)
+        hop = np.sin(np.pi * np.clip(np.mod(phase, 0.5) / 0.4, 0, 1)) ** 2
         feet = narrow.feet(time, -np.radians(24) * np.stack([hop, hop]))
         feet.ankle += apart[:, None] * (wide.ground - narrow.ground)
         feet.ankle[..., 1] += 0.05 * leg * hop
@@ -105,7 +105,7 @@ def lunge(rng: np.random.Generator, actor: Actor) -> Script:
     def posture(time: np.ndarray) -> Posture:
         share = depth(time)
         pitch = np.zeros((2, len(time)))
-        pitch[1 - side] = -np.radians(30 + 22 * share)
+        pitch[1 - side] = -np.radians(24 + 16 * share)
         feet = stance.feet(time, pitch)
         hips = np.stack(
             [0 * time, rig.standing - leg * (0.14 + 0.30 * share), 0.06 * leg * share], -1
