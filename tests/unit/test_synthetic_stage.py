@@ -183,13 +183,13 @@ def test_a_panorama_and_its_ground_look_the_same(pack):
     rotation = cameras.look_at(eye, aim)
     camera = cameras._camera(eye, rotation, np.array([80.0]), np.array([48.0, 48.0]), SIZE)
     space = Space(camera, [person])
-    _, image, light = panorama.load(rng, pack, ["city"])
+    name, image, light = panorama.load(rng, pack, ["city"])
     light = dataclasses.replace(
         light,
         suns=tuple(dataclasses.replace(sun, shadow=False) for sun in light.suns),
         occlusion=0.0,
     )
-    ground = panorama.ground(rng, image, light, space)
+    ground = panorama.ground(rng, name, image, light, space)
     plain = dataclasses.replace(
         ground,
         material=dataclasses.replace(

@@ -41,7 +41,8 @@ def room(
       colours: of floor, walls and ceiling.
       window_yaw: direction that the window's wall faces, None without a window.
     """
-    floor, wall, ceiling = colours
+    # Light that has met several walls is less coloured than they are.
+    floor, wall, ceiling = (0.5 * colour + 0.5 * colour.mean() for colour in colours)
     dark = rng.random() < 0.12
     strength = rng.uniform(0.25, 0.75)
     suns = []

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy import ndimage
 
-from thfm_jax.data.synthetic import lighting, noise, solids
+from thfm_jax.data.synthetic import lighting, solids, surfaces
 from thfm_jax.data.synthetic.assets import Pack
 from thfm_jax.data.synthetic.scene import Backdrop, Lighting, Material, Mesh
 from thfm_jax.data.synthetic.shade import HARMONICS
@@ -20,6 +20,24 @@ INDOORS = (
 )
 OUTDOORS = ("city", "dawn", "forest", "park", "sky", "sunrise", "sunset", "venice")
 OPEN = ("city", "dawn", "park", "sky", "sunrise", "sunset", "venice", "night")
+
+# What the ground of some is made of; others have any floor or ground.
+_GROUNDS: dict[str, dict] = {
+    "city": {surfaces.asphalt: 1.0},
+    "dawn": {surfaces.earth: 1.0},
+    "forest": {surfaces.earth: 1.0, surfaces.grass: 1.0},
+    "hall": {surfaces.planks: 1.0},
+    "lobby": {surfaces.planks: 1.0},
+    "apartment": {surfaces.planks: 1.0},
+    "night": {surfaces.earth: 1.0, surfaces.grass: 1.0},
+    "park": {surfaces.grass: 1.0},
+    "studio": {surfaces.concrete: 1.0},
+    "sunrise": {surfaces.grass: 1.0},
+    "sunset": {surfaces.tiles: 1.0},
+    "venice": {surfaces.asphalt: 1.0, surfaces.earth: 1.0},
+    "warehouse": {surfaces.concrete: 1.0},
+    "workshop": {surfaces.concrete: 1.0},
+}
 
 # Degrees below the horizon of the rings that carry the ground's colours: dense where it is far.
 _DOWN_DEG = np.array(
@@ -54,7 +72,9 @@ def load(
     return name, image, lighting.scaled(light, exposure)
 
 
-def ground(rng: np.random.Generator, image: np.ndarray, light: Lighting, space: Space) -> Mesh:
+def ground(
+    rng: np.random.Generator, name: str, image: np.ndarray, light: Lighting, space: Space
+) -> Mesh:
     """The panorama's lower half laid on the plane y = 0.
 
     Seen from the camera's place at mid-clip it looks exactly like the panorama, so that there is no
@@ -70,7 +90,7 @@ def ground(rng: np.random.Generator, image: np.ndarray, light: Lighting, space: 
     points[..., 0] = eye[0] + radius * np.sin(azimuth)
     points[..., 2] = eye[2] - radius * np.cos(azimuth)
 
-    material = _detail(rng)
+    material = _detail(rng, name)
     colour = _below(image, azimuth).reshape(-1, 3)
     arriving = lighting.shown(light, np.array([0.0, 1.0, 0.0])) * material.albedo.mean(axis=(0, 1))
     tint = np.clip(colour / np.maximum(arriving, 1e-3), 0, 6).astype(np.float32)
@@ -93,14 +113,15 @@ def _below(image: np.ndarray, azimuth: Float[np.ndarray, "A"]) -> Float[np.ndarr
     return rings[:, left % width] * (1 - share) + rings[:, (left + 1) % width] * share
 
 
-def _detail(rng: np.random.Generator) -> Material:
-    """Grain for a ground whose colours are known only coarsely."""
-    fine = noise.cloud(noise.pick(rng), rng.uniform(-0.2, 0.8), 4.0)
-    contrast = np.float32(rng.uniform(0.1, 0.5))
-    albedo = np.repeat((0.5 + contrast * (fine - 0.5))[..., None], 3, axis=-1)
-    repeat = rng.uniform(0.4, 1.2)
-    height = fine * np.float32(rng.uniform(0.001, 0.008) / repeat)
-    return Material(albedo, (repeat, repeat), height, specular=0.0, roughness=1.0)
+def _detail(rng: np.random.Generator, name: str) -> Material:
+    """The grain of a ground whose colours are known only coarsely: grey, one half on average."""
+    kinds = _GROUNDS.get(name, surfaces.FLOORS if name in INDOORS else surfaces.GROUNDS)
+    ground = surfaces.draw(rng, kinds)
+    grey = ground.albedo @ lighting.LUMINANCE
+    grey = np.clip(grey * (0.5 / grey.mean()), 0, 1)
+    contrast = np.float32(rng.uniform(0.5, 1.0))
+    albedo = np.repeat((0.5 + contrast * (grey - 0.5))[..., None], 3, axis=-1)
+    return dataclasses.replace(ground, albedo=albedo, specular=0.0, roughness=1.0)
 
 
 def backdrop(image: np.ndarray, space: Space) -> Backdrop:

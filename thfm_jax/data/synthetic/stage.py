@@ -118,7 +118,7 @@ def _choose(rng: np.random.Generator, space: Space, pictures: Pictures | None) -
 
 def _panorama(rng, space: Space, pack: Pack, pictures) -> Stage:
     name, image, light = panorama.load(rng, pack)
-    meshes = [panorama.ground(rng, image, light, space)]
+    meshes = [panorama.ground(rng, name, image, light, space)]
     things = (*furniture.ABOUT, plants.potted, furniture.armchair)
     if name not in panorama.INDOORS:
         things = (plants.bush, plants.grass_tuft, street.rock, street.bench, street.bollard)
