@@ -85,7 +85,7 @@ def test_verifying_finds_a_damaged_record_and_one_in_the_wrong_place(tmp_path):
 
 
 def test_a_clip_that_cannot_be_made_is_named_and_the_rest_kept(undisturbed, tmp_path):
-    with pytest.raises(JobError, match=r"(?s)nobody to divide by.*clip 7 of train, seed 0"):
+    with pytest.raises(JobError, match=r"^clip 7 of train, seed 0: ZeroDivisionError\("):
         store(tmp_path, fails=7)
     assert sorted(files(tmp_path)) == sorted(files(undisturbed))[:2]
     assert not partial(tmp_path)
@@ -140,7 +140,7 @@ def test_two_programs_do_not_write_the_same_folder(tmp_path):
 
 
 def partial(folder):
-    return set(folder.glob(".*.partial"))
+    return set(folder.glob(".*.array_record-*.partial"))
 
 
 def kill_at_random(command, folder, times, rng):

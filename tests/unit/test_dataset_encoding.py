@@ -13,7 +13,7 @@ from tests.unit import dataset_blobs
 from thfm_jax.data import video
 from thfm_jax.data.datasets import container, quantize, smooth
 from thfm_jax.data.datasets.container import RecordError
-from thfm_jax.data.datasets.encoding import Record, decode, encode
+from thfm_jax.data.datasets.encoding import Record, decode, encode, limit_bytes
 
 EXACT = ("part", "instance", "valid", "posed")
 TABLES = ("keypoints2d", "keypoints3d", "keypoints_known", "intrinsics", "extrinsics")
@@ -101,6 +101,15 @@ def test_pictures_lose_little():
     assert 10 * np.log10(255**2 / np.mean(error**2)) > 36
 
 
+def test_noise_is_stored_coarser_than_a_record_may_be_large():
+    clip = dataset_blobs.clip(0, (3, 64, 48, 1), inside=0.0)
+    smooth_clip = dataclasses.replace(clip, rgb=np.full_like(clip.rgb, 100))
+    noise, flat = Record(encode(clip)), Record(encode(smooth_clip))
+    assert flat.bytes_of("rgb") < noise.bytes_of("rgb") < limit_bytes(3, 64, 48)
+    assert len(encode(clip)) < limit_bytes(3, 64, 48) + 1000
+    assert limit_bytes(17, 256, 256) < 2.5e6
+
+
 def test_some_frames_and_some_fields_are_those_of_the_whole():
     clip = dataset_blobs.clip(1, (5, 12, 10, 2))
     data = encode(clip)
@@ -110,13 +119,13 @@ def test_some_frames_and_some_fields_are_those_of_the_whole():
     np.testing.assert_array_equal(part.labels.normals, whole.labels.normals[1:4:2])
     np.testing.assert_array_equal(part.keypoints2d, whole.keypoints2d[:, 1:4:2])
     np.testing.assert_array_equal(part.extrinsics, whole.extrinsics[1:4:2])
-    fields = record.fields(["depth_m", "keypoints_known"], slice(2, 3))
+    fields = record.arrays(["depth_m", "keypoints_known"], slice(2, 3))
     assert fields.keys() == {"depth_m", "keypoints_known"}
     np.testing.assert_array_equal(fields["depth_m"], whole.labels.depth_m[2:3])
     np.testing.assert_array_equal(fields["keypoints_known"], whole.keypoints_known)
     assert (record.frames, record.size, record.subjects) == (5, (12, 10), 2)
     with pytest.raises(KeyError, match="depth"):
-        record.fields(["depth"])
+        record.arrays(["depth"])
 
 
 def test_equal_clips_are_equal_bytes_and_arrays_of_tfds_are_read_too():

@@ -1,12 +1,14 @@
-"""What a stored clip consists of: a `SyntheticClip` in about 0.1 MB for each frame of 256 x 256.
+"""The record of a clip: a `SyntheticClip` in about 70 kB for each frame of 256 x 256 pixels.
 
-Pictures are JPEGs (quality 95, colour in full resolution). Alpha is stored everywhere, the other
-maps where `instance` is not 0; `quantize` says what they lose, and everything else loses nothing.
-Every frame of every map stands for itself, so that some frames, or some fields, are read without
-the others.
+Pictures are JPEGs with colour in full resolution, of quality 95; of less where noisy pictures of a
+large foreground would take more than 2.1 bytes a pixel with their labels. Alpha is stored
+everywhere, the other maps where `instance` is not 0; `quantize` says what they lose, and everything
+else loses nothing. Every frame of every map stands for itself, so that some frames, or some fields,
+are read without the others.
 """
 
 import io
+import itertools
 import zlib
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -16,35 +18,17 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import Image
 
-from thfm_jax import joints
-from thfm_jax.data.datasets import quantize, smooth
+from thfm_jax.data.datasets import fields, quantize, smooth
 from thfm_jax.data.datasets.container import Bytes, Container, pack
+from thfm_jax.data.datasets.fields import FIELDS, MAPS, PICTURES, TABLES
 from thfm_jax.data.synthetic.clip import Labels, SyntheticClip
 
-JPEG_QUALITY = 95
+JPEG_QUALITIES = (95, 90, 85, 80, 70, 60)  # the first with which a record stays within its limit
 
-# Shape and type of each field: T frames of H x W pixels, P subjects.
-_PICTURES: dict[str, tuple[tuple[str | int, ...], type]] = {
-    "rgb": (("T", "H", "W", 3), np.uint8),
-    "alpha": (("T", "H", "W"), np.float32),
-    "depth_m": (("T", "H", "W"), np.float32),
-    "normals": (("T", "H", "W", 3), np.float32),
-    "template": (("T", "H", "W", 3), np.float32),
-    "part": (("T", "H", "W"), np.uint8),
-    "instance": (("T", "H", "W"), np.uint8),
-    "valid": (("T", "H", "W"), np.bool_),
-    "posed": (("T", "H", "W"), np.bool_),
-}
-_TABLES: dict[str, tuple[tuple[str | int, ...], type]] = {
-    "keypoints2d": (("P", "T", len(joints.JOINTS), 3), np.float32),
-    "keypoints3d": (("P", "T", len(joints.JOINTS), 3), np.float32),
-    "keypoints_known": (("P",), np.bool_),
-    "intrinsics": (("T", 3, 3), np.float32),
-    "extrinsics": (("T", 3, 4), np.float32),
-}
-MAPS: tuple[str, ...] = tuple(name for name in _PICTURES if name != "rgb")
-_VECTORS = ("normals", "template")
-FIELDS: tuple[str, ...] = (*_PICTURES, *_TABLES)
+
+def limit_bytes(frames: int, height: int, width: int) -> int:
+    """What a record takes at most, unless its labels alone take more."""
+    return frames * (4096 + 21 * height * width // 10)
 
 
 def encode(clip: SyntheticClip) -> bytes:
@@ -54,10 +38,7 @@ def encode(clip: SyntheticClip) -> bytes:
       ValueError: the clip does not keep what `SyntheticClip` and `Labels` promise.
       TypeError: its `meta` is no JSON.
     """
-    fields = {**vars(clip), **vars(clip.labels)}
-    T, H, W = clip.labels.instance.shape
-    sizes = {"T": T, "H": H, "W": W, "P": len(clip.keypoints_known)}
-    _check(fields, sizes)
+    values, sizes = fields.of(clip)
     scale = quantize.DepthScale.of(clip.labels.depth_m[clip.labels.instance > 0])
     header = {
         "sizes": sizes,
@@ -65,9 +46,12 @@ def encode(clip: SyntheticClip) -> bytes:
         "depth": [scale.nearest_m, scale.step],
         "meta": clip.meta,
     }
-    frames = [_encode_frame({name: fields[name][t] for name in _PICTURES}, scale) for t in range(T)]
-    pictures = {name: [frame[name] for frame in frames] for name in _PICTURES}
-    return pack(header, pictures | {name: [fields[name].tobytes()] for name in _TABLES})
+    T, H, W = clip.labels.instance.shape
+    frames = [_encode_maps({name: values[name][t] for name in MAPS}, scale) for t in range(T)]
+    chunks = {name: [frame[name] for frame in frames] for name in MAPS}
+    chunks |= {name: [values[name].tobytes()] for name in TABLES}
+    left = limit_bytes(T, H, W) - sum(map(len, itertools.chain.from_iterable(chunks.values())))
+    return pack(header, {"rgb": _jpegs(clip.rgb, left), **chunks})
 
 
 def decode(data: Bytes, frames: slice = slice(None)) -> SyntheticClip:
@@ -98,19 +82,19 @@ class Record:
 
     def read(self, frames: slice = slice(None)) -> SyntheticClip:
         """Those of its frames."""
-        values = self.fields(FIELDS, frames)
+        values = self.arrays(FIELDS, frames)
         labels = Labels(**{name: values.pop(name) for name in MAPS})
         return SyntheticClip(labels=labels, fps=self.fps, meta=self.meta, **values)
 
-    def fields(self, names: Collection[str], frames: slice = slice(None)) -> dict[str, np.ndarray]:
+    def arrays(self, names: Collection[str], frames: slice = slice(None)) -> dict[str, np.ndarray]:
         """Some of `FIELDS`, as `SyntheticClip` and `Labels` describe them, of some frames.
 
         Raises:
           KeyError: one of `names` is none.
         """
         chosen = range(self.frames)[frames]
-        values = {name: self._table(name, frames) for name in names if name in _TABLES}
-        pictures = {name: self._blank(name, len(chosen)) for name in names if name not in _TABLES}
+        values = {name: self._table(name, frames) for name in names if name in TABLES}
+        pictures = {name: self._blank(name, len(chosen)) for name in names if name not in TABLES}
         for place, frame in enumerate(chosen):
             self._fill({name: array[place] for name, array in pictures.items()}, frame)
         return values | pictures
@@ -120,14 +104,14 @@ class Record:
         return self._container.size(field)
 
     def _table(self, name: str, frames: slice) -> np.ndarray:
-        dims, dtype = _TABLES[name]
+        dims, dtype = TABLES[name]
         values: np.ndarray = np.frombuffer(self._container.chunk(name), dtype)
         chosen = tuple(frames if dim == "T" else slice(None) for dim in dims)
-        return values.reshape(_shape(dims, self._sizes))[chosen].copy()
+        return values.reshape(fields.shape(dims, self._sizes))[chosen].copy()
 
     def _blank(self, name: str, frames: int) -> np.ndarray:
-        dims, dtype = _PICTURES[name]
-        return np.zeros(_shape(dims, {**self._sizes, "T": frames}), dtype)
+        dims, dtype = PICTURES[name]
+        return np.zeros(fields.shape(dims, {**self._sizes, "T": frames}), dtype)
 
     def _fill(self, targets: Mapping[str, np.ndarray], frame: int) -> None:
         """Writes one frame's fields into `targets`, which are zero."""
@@ -168,13 +152,12 @@ class Record:
         return np.unpackbits(values, count=np.count_nonzero(mask)).view(np.bool_)
 
 
-def _encode_frame(frame: Mapping[str, np.ndarray], scale: quantize.DepthScale) -> dict[str, bytes]:
+def _encode_maps(frame: Mapping[str, np.ndarray], scale: quantize.DepthScale) -> dict[str, bytes]:
     mask = frame["instance"] > 0
     depth = np.zeros((*mask.shape, 1), np.uint16)
     depth[mask, 0] = scale.encode(frame["depth_m"][mask])
     normals = quantize.encode_normals(frame["normals"].reshape(-1, 3)).reshape(*mask.shape, 2)
     return {
-        "rgb": _jpeg(frame["rgb"]),
         "alpha": _deflate(quantize.encode_alpha(frame["alpha"])),
         "depth_m": smooth.pack(depth, mask),
         "normals": smooth.pack(normals, mask),
@@ -190,43 +173,24 @@ def _deflate(values: UInt8[np.ndarray, "*n"]) -> bytes:
     return zlib.compress(values.tobytes())
 
 
-def _jpeg(frame: UInt8[np.ndarray, "H W 3"]) -> bytes:
+def _jpegs(rgb: UInt8[np.ndarray, "T H W 3"], limit: int) -> list[bytes]:
+    """JPEGs of the frames, in the best of `JPEG_QUALITIES` in which they take at most `limit`."""
+    for quality in JPEG_QUALITIES:
+        chunks = [_jpeg(frame, quality) for frame in rgb]
+        if sum(map(len, chunks)) <= limit:
+            break
+    return chunks
+
+
+def _jpeg(frame: UInt8[np.ndarray, "H W 3"], quality: int) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(frame).save(stream, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    Image.fromarray(frame).save(stream, "JPEG", quality=quality, subsampling=0)
     return stream.getvalue()
 
 
 def _picture(chunk: memoryview) -> UInt8[np.ndarray, "H W 3"]:
     with Image.open(io.BytesIO(chunk), formats=["JPEG"]) as image:
         return np.asarray(image)
-
-
-def _shape(dims: tuple[str | int, ...], sizes: Mapping[str, int]) -> tuple[int, ...]:
-    return tuple(sizes[dim] if isinstance(dim, str) else dim for dim in dims)
-
-
-def _check(fields: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
-    """Raises ValueError where a field is not what `SyntheticClip` and `Labels` promise."""
-    for name, (dims, dtype) in {**_PICTURES, **_TABLES}.items():
-        array, shape = fields[name], _shape(dims, sizes)
-        if array.shape != shape or array.dtype != dtype:
-            raise ValueError(
-                f"{name}: expected {np.dtype(dtype)} {shape}, got {array.dtype} {array.shape}"
-            )
-    inside = fields["instance"] > 0
-    squared = {name: np.einsum("thwc,thwc->thw", fields[name], fields[name]) for name in _VECTORS}
-    for name in set(MAPS) - {"alpha"}:
-        if np.any(squared.get(name, fields[name]), where=~inside):
-            raise ValueError(f"{name}: expected 0 where instance is 0")
-    alpha, depth_m = fields["alpha"], fields["depth_m"][inside]
-    if not (alpha.min() >= 0 and alpha.max() <= 1):
-        raise ValueError(f"alpha: expected 0 to 1, got {alpha.min()} to {alpha.max()}")
-    if not np.all((depth_m > 0) & np.isfinite(depth_m)):
-        raise ValueError("depth_m: expected positive numbers where instance is not 0")
-    if not np.all(np.abs(squared["normals"] - 1) < 1e-3, where=inside):
-        raise ValueError("normals: expected unit vectors where instance is not 0")
-    if not squared["template"].max() < quantize.TEMPLATE_LIMIT_M**2:
-        raise ValueError(f"template: expected points within {quantize.TEMPLATE_LIMIT_M} m")
 
 
 @numba.njit(cache=True, nogil=True)

@@ -99,8 +99,11 @@ def _sync(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Writes or replaces a small file in one step."""
     partial = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
-    partial.write_text(text)
-    publish(partial, path)
+    try:
+        partial.write_text(text)
+        publish(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def remove_partial(folder: Path) -> None:

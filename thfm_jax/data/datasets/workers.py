@@ -21,7 +21,7 @@ TRIES = 3  # for a job whose process dies, before giving up
 
 
 class JobError(RuntimeError):
-    """A job raised an exception, or cannot be done; the message holds the traceback or why."""
+    """A job raised an exception, and the message goes on with its traceback; or cannot be done."""
 
 
 class Event(NamedTuple):
@@ -117,7 +117,7 @@ def _serve(pipe: Connection, work: Work) -> None:
                 for _ in work(job):
                     pipe.send(("step", ""))
                 pipe.send(("done", ""))
-            except Exception:
-                pipe.send(("failed", traceback.format_exc()))
+            except Exception as error:
+                pipe.send(("failed", f"{error}\n\n{traceback.format_exc()}"))
     except (EOFError, OSError):
         return  # the parent is gone
