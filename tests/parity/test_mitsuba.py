@@ -93,7 +93,7 @@ def _trace(scene):
     """(mesh, triangle, depth, normal in viewer axes) that Mitsuba sees at each pixel's centre."""
     mi.set_variant("scalar_rgb")
     camera = scene.camera
-    posed = [d.posed(camera, 0, [0.0]) for d in drawables.prepare(scene.meshes)]
+    posed = [d.posed(drawables.View(camera), 0, [0.0]) for d in drawables.prepare(scene.meshes)]
     traced = {f"m{i}": _mitsuba_mesh(i, p) for i, p in enumerate(posed)}
     world = mi.load_dict({"type": "scene", **traced})
     height, width = camera.size

@@ -70,11 +70,11 @@ class Drawable:
     def moves(self) -> bool:
         return len(self.mesh.vertices) > 1
 
-    def posed(self, camera: scene.Camera, frame: int, offsets: Sequence[float]) -> Posed:
+    def posed(self, view: "View", frame: int, offsets: Sequence[float]) -> Posed:
         """The drawable at `frame`, its corners at `offsets`, in frames, from it."""
         mesh, world = self.mesh, self.mesh.at(frame)
         return Posed(
-            corners=self.corners(camera, frame, offsets),
+            corners=self.corners(view, frame, offsets),
             world=world,
             normals=vertex_normals(world, mesh.triangles, self.normal_ids),
             triangles=mesh.triangles,
@@ -85,13 +85,31 @@ class Drawable:
         )
 
     def corners(
-        self, camera: scene.Camera, frame: int, offsets: Sequence[float]
+        self, view: "View", frame: int, offsets: Sequence[float]
     ) -> Float[np.ndarray, "K V 5"]:
         """Image points at times: see `raster.project`."""
         corners = np.empty((len(offsets), self.mesh.vertices.shape[1], 5))
         for row, offset in zip(corners, offsets, strict=True):
-            raster.project(self.mesh.at(frame, offset), image_matrix(camera, frame, offset), row)
+            raster.project(self.mesh.at(frame, offset), view.matrix(frame, offset), row)
         return corners
+
+
+class View:
+    """A camera that remembers its matrices: many meshes ask for the same."""
+
+    def __init__(self, camera: scene.Camera):
+        self.camera = camera
+        self.positions = camera.positions
+        self.moves = len(camera.rotation) > 1
+        self._known: dict[tuple[int, float], np.ndarray] = {}
+
+    def matrix(self, frame: int, offset: float) -> Float[np.ndarray, "3 4"]:
+        """K [R | t] at a time, float64."""
+        if (frame, offset) not in self._known:
+            intrinsics, rotation, translation = self.camera.at(frame, offset)
+            outer = np.concatenate([rotation, translation[:, None]], axis=1)
+            self._known[frame, offset] = intrinsics @ outer
+        return self._known[frame, offset]
 
 
 def prepare(meshes: Sequence[scene.Mesh]) -> list[Drawable]:
@@ -106,12 +124,6 @@ def prepare(meshes: Sequence[scene.Mesh]) -> list[Drawable]:
         drawables.append(_prepare(mesh, first_id))
         first_id += len(mesh.triangles)
     return drawables
-
-
-def image_matrix(camera: scene.Camera, frame: int, offset: float) -> Float[np.ndarray, "3 4"]:
-    """K [R | t] at a time, float64."""
-    intrinsics, rotation, translation = camera.at(frame, offset)
-    return intrinsics @ np.concatenate([rotation, translation[:, None]], axis=1)
 
 
 def vertex_normals(

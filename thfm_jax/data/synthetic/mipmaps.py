@@ -92,7 +92,9 @@ def footprint(ux, vx, uy, vy):
     while minor > 4.0 and level < 16:
         minor *= 0.25
         level += 1
-    return level, np.float32(min((minor - 1.0) / 3.0, 1.0)), probes, u, v
+    # Only half of the way between levels blends them: the rest looks up one.
+    share = min(max((minor - 1.5) / 1.5, 0.0), 1.0)
+    return level + (share == 1.0), np.float32(share if share < 1.0 else 0.0), probes, u, v
 
 
 @kernel

@@ -16,6 +16,8 @@ from thfm_jax.data.synthetic.jit import kernel
 RADIUS_M = 0.45
 TAPS = 14
 TURNS = 7  # of the spiral along which they lie
+# Darkness of a point all of whose surroundings rise steeply, before it is cut off.
+DEPTH = 3.5
 # Surfaces that rise less than this share of their depth above a plane do not shade it.
 BIAS = 0.004
 
@@ -121,7 +123,7 @@ def _occlude(places, spirals, focal, strength, out):
                 if rise > 0.0 and square < RADIUS_M * RADIUS_M:
                     fade = 1.0 - square / (RADIUS_M * RADIUS_M)
                     total += fade * rise / math.sqrt(square + 1e-8)
-            out[row, column] = max(1.0 - strength * 2.2 * total / TAPS, 1.0 - strength)
+            out[row, column] = max(1.0 - strength * DEPTH * total / TAPS, 1.0 - strength)
 
 
 @kernel

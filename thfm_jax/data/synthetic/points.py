@@ -60,8 +60,6 @@ def look_up(
 def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, points):
     width, side = grid
     size, relief_size = sizes
-    # Levels by which the relief is finer than the colour.
-    finer = round(math.log2(relief_size / size)) if relief_size > 0 else 0
     for n in range(span[0], span[1]):
         x, y = place(fragments, n, width, side)
         f = fragments.triangle[n] - first_id
@@ -97,9 +95,15 @@ def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, point
         if relief_size > 0 or strand:
             gu, gv = _uv_gradients(mesh.world, (i, j, k), us, vs)
             if relief_size > 0:
-                nearest = max(level + finer + (1 if share > 0.5 else 0), 0)
+                level, share, _, _, _ = mipmaps.footprint(
+                    _mix(dx, us) * relief_size,
+                    _mix(dx, vs) * relief_size,
+                    _mix(dy, us) * relief_size,
+                    _mix(dy, vs) * relief_size,
+                )
+                level += 1 if share > 0.5 else 0
                 hu, hv = mipmaps.slope(
-                    mesh.height, relief_size, u * relief_size, v * relief_size, nearest
+                    mesh.height, relief_size, u * relief_size, v * relief_size, level
                 )
                 hu, hv = hu * relief_size, hv * relief_size
                 nx -= hu * gu[0] + hv * gv[0]

@@ -19,6 +19,7 @@ from thfm_jax.data.synthetic import mipmaps
 from thfm_jax.data.synthetic.jit import kernel, row3
 
 NEAR_M = 0.02
+NEAREST = np.float32(1 / NEAR_M)
 
 
 @kernel
@@ -165,15 +166,17 @@ def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, rep
             while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + end * dx):
                 end -= 1
             slope, level = (a0 + a1 + a2) * scale, (k0 + k1 + k2) * scale
+            nearest = np.float32(slope * (x0 + start * dx) + level)
+            change = np.float32(slope * dx)
             for column in range(start, end + 1):
-                x = x0 + column * dx
-                nearness = np.float32(slope * x + level)
-                if nearness <= near[row, column] or nearness > 1.0 / NEAR_M:
+                nearness = nearest + change * np.float32(column - start)
+                if nearness <= near[row, column] or nearness > NEAREST:
                     continue
-                if masked and _is_hole(
-                    a0 * x + k0, a1 * x + k1, a2 * x + k2, texels, cutoffs, opacity
-                ):
-                    continue
+                if masked:
+                    x = x0 + column * dx
+                    e0, e1, e2 = a0 * x + k0, a1 * x + k1, a2 * x + k2
+                    if _is_hole(e0, e1, e2, texels, cutoffs, opacity):
+                        continue
                 near[row, column] = nearness
                 ids[row, column] = first_id + f
 

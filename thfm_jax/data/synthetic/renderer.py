@@ -95,7 +95,7 @@ class _Renderer:
 
     def __init__(self, scene: scenes.Scene, side: int):
         self.scene, self.side = scene, side
-        self.size = scene.camera.size
+        self.size, self.view = scene.camera.size, drawables.View(scene.camera)
         self.drawables = drawables.prepare(scene.meshes)
         counts = [len(d.mesh.triangles) for d in self.drawables]
         self.owner = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
@@ -106,8 +106,7 @@ class _Renderer:
 
     def pose(self, frame: int) -> list[Posed]:
         """The drawables in a frame."""
-        camera = self.scene.camera
-        return [d.posed(camera, frame, self._times(d, frame)) for d in self.drawables]
+        return [d.posed(self.view, frame, self._times(d, frame)) for d in self.drawables]
 
     def _times(self, drawable: Drawable, frame: int) -> list[float]:
         """Times at which to draw it, in frames from the middle of the shutter's time.
@@ -115,10 +114,10 @@ class _Renderer:
         One, one for each row of samples in a pixel, or one for each sample: the farther things
         move while the shutter is open.
         """
-        camera, shutter, (height, width) = self.scene.camera, self.scene.shutter, self.size
-        if shutter == 0 or not (drawable.moves or len(camera.rotation) > 1):
+        view, shutter, (height, width) = self.view, self.scene.shutter, self.size
+        if shutter == 0 or not (drawable.moves or view.moves):
             return [0.0]
-        start, end = drawable.corners(camera, frame, [-shutter / 2, shutter / 2])
+        start, end = drawable.corners(view, frame, [-shutter / 2, shutter / 2])
         way_px = raster.travel(start, end, width, height)
         if way_px < STILL_PX:
             return [0.0]
@@ -138,7 +137,7 @@ class _Renderer:
             self.fine.centres(2), camera.intrinsics[frame], lighting.occlusion, seen, width
         )
         materials = [d.mesh.material for d in self.drawables]
-        eye = camera.positions[frame]
+        eye = self.view.positions[frame]
         colours = reflect(seen, surface, materials, lighting, eye, lit, opened)
 
         people = np.array([d.mesh.instance > 0 for d in self.drawables], bool)
@@ -158,14 +157,13 @@ class _Renderer:
         maps: groundtruth.Maps,
     ) -> None:
         """Fills in the empty `maps` of a frame; `soft` as from `picture`."""
-        camera = self.scene.camera
         posed = [
-            p if p.corners.shape[0] == 1 else p._replace(corners=d.corners(camera, frame, [0.0]))
+            p if p.corners.shape[0] == 1 else p._replace(corners=d.corners(self.view, frame, [0.0]))
             for d, p in zip(self.drawables, posed, strict=True)
         ]
         _draw_all(self.drawables, posed, "seen", self.coarse)
         seen = self.coarse.gather(self.owner, len(self.drawables))
-        rotation, eye = camera.rotation[frame], camera.positions[frame]
+        rotation, eye = self.scene.camera.rotation[frame], self.view.positions[frame]
         groundtruth.fill(maps, seen, self.drawables, posed, rotation, eye, soft)
 
 

@@ -80,6 +80,8 @@ def _reflect(first, points, materials, ambient, suns, eye, lit, openness, colour
     diffuse, gloss, fuzz = np.empty(3, np.float32), np.empty(3, np.float32), np.empty(3, np.float32)
     for m in range(len(materials)):
         specular, roughness, wrap, sheen, strand = materials[m]
+        # What hardly reflects at all does not shine at grazing angles either.
+        rim = min(50 * specular, one)
         metal = min(max((specular - np.float32(0.2)) / np.float32(0.6), np.float32(0.0)), one)
         for n in range(first[m], first[m + 1]):
             normal, tangent = row3(points.normal, n), row3(points.tangent, n)
@@ -90,6 +92,7 @@ def _reflect(first, points, materials, ambient, suns, eye, lit, openness, colour
             brightest = max(albedo[0], albedo[1], albedo[2], np.float32(1e-4))
             grazing = (one - facing) * (one - facing) * (one - facing)
             a, b = _environment(roughness, facing)
+            b *= rim
             mirror = (
                 2 * facing * normal[0] - view[0],
                 2 * facing * normal[1] - view[1],
@@ -116,7 +119,7 @@ def _reflect(first, points, materials, ambient, suns, eye, lit, openness, colour
                         diffuse[c] += energy * body
                         gloss[c] += energy * specular * (white + tinted * albedo[c] / brightest)
                     continue
-                shine = _highlight(normal, light, view, cosine, roughness, specular)
+                shine = _highlight(normal, light, view, cosine, roughness, specular, rim)
                 for c in range(3):
                     energy = suns[s, 3 + c] * arriving
                     # Light wanders farther under the surface in the colours that it reflects.
@@ -180,7 +183,7 @@ def _environment(roughness, facing):
 
 
 @kernel
-def _highlight(normal, light, view, cosine, roughness, specular):
+def _highlight(normal, light, view, cosine, roughness, specular, rim):
     """Specular reflection of a sun whose colour is that of a diffuse white surface facing it.
 
     GGX with the visibility term of Unity's mobile shader (Aaltonen and Karis, 2015).
@@ -195,7 +198,7 @@ def _highlight(normal, light, view, cosine, roughness, specular):
     width = nh * nh * (alpha * alpha - 1) + np.float32(1.0001)
     strength = alpha * alpha / (width * width * max(lh * lh, np.float32(0.1)) * (4 * roughness + 2))
     back = 1 - lh
-    fresnel = specular + (1 - specular) * back * back * back * back * back
+    fresnel = specular + (rim - specular) * back * back * back * back * back
     return strength * fresnel * cosine
 
 

@@ -24,6 +24,8 @@ BIAS_M = 0.004
 # Things farther towards the sun than this do not soften their shadow any more.
 FAR_M = 1.5
 TAPS = 12
+# Texels are not smaller than this.
+FINEST_M = 0.0035
 # Penumbras of a smaller radius are sampled more closely.
 WIDE_TEXELS = 2.5
 STILL_TEXELS, MOVING_TEXELS = 1024, 512
@@ -85,7 +87,17 @@ class Shades:
             softness = math.tan(math.radians(sun.softness_deg))
             soft, values = np.zeros(len(fragments.pixel), bool), arriving[index]
             for shadow_map in maps:
-                _lit(fragments, points, self._strands, softness, shadow_map, _DISC, values, soft)
+                _lit(
+                    fragments,
+                    points,
+                    self._strands,
+                    softness,
+                    shadow_map,
+                    _DISCS,
+                    size[1],
+                    values,
+                    soft,
+                )
             _smooth(fragments, values, soft, *np.zeros((3, *size), np.float32))
         return arriving
 
@@ -124,13 +136,14 @@ def draw(
     within: Float[np.ndarray, "2 2"],
     texels: int,
 ) -> Map:
-    """Map of `texels` squared of the solids inside `within`: see `bounds`.
+    """Map of at most `texels` squared of the solids inside `within`: see `bounds`.
 
     The side of a texel is a power of the eighth root of 2 and its corner a multiple of that: from
     frame to frame, shadows do not crawl.
     """
-    extent = max(float((within[1] - within[0]).max()), 0.01)
-    texel = 2 ** (math.ceil(8 * math.log2(extent / (texels - 2))) / 8)
+    extent = float((within[1] - within[0]).max())
+    texel = 2 ** (math.ceil(8 * math.log2(max(extent / (texels - 2), FINEST_M))) / 8)
+    texels = min(texels, math.ceil(extent / texel) + 2)
     middle = np.floor(within.mean(axis=0) / texel) - texels // 2
     corner = (float(middle[0] * texel), float(middle[1] * texel))
     height = np.full((texels, texels), -np.inf, np.float32)
@@ -151,7 +164,17 @@ def _disc(count: int) -> Float[np.ndarray, "N 2"]:
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).astype(np.float32)
 
 
-_DISC = _disc(TAPS)
+def _discs(count: int, turns: int) -> Float[np.ndarray, "turns N 2"]:
+    """That disc turned by so many even shares of a full turn."""
+    disc = _disc(count).astype(np.float64)
+    angle = np.arange(turns) * (2 * math.pi / turns)
+    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    x = disc[:, 0] * cosine - disc[:, 1] * sine
+    y = disc[:, 0] * sine + disc[:, 1] * cosine
+    return np.stack([x, y], axis=-1).astype(np.float32)
+
+
+_DISCS = _discs(TAPS, 16)
 
 
 @kernel
@@ -192,7 +215,7 @@ def _draw(points, triangles, axes, corner, texel, height):
 
 
 @kernel
-def _lit(fragments, points, hair, softness, shadow_map, disc, arriving, soft):
+def _lit(fragments, points, hair, softness, shadow_map, discs, columns, arriving, soft):
     """Lowers `arriving` [N] where the map's things stand before the sun.
 
     Sets `soft` [N] where the penumbra is wide and the taps, turned differently in neighbouring
@@ -219,15 +242,15 @@ def _lit(fragments, points, hair, softness, shadow_map, disc, arriving, soft):
             steep = -np.float32(1.0) / max(facing, np.float32(0.25)) / scale
             slope_x, slope_y = _dot(right, normal) * steep, _dot(up, normal) * steep
             plane = (x, y, _dot(ahead, point) + bias, slope_x, slope_y)
-            turn = _turn(fragments.pixel[n])
-            distance = _blocker(height, plane, widest, disc, turn)
+            turn = _turn(fragments.pixel[n], columns)
+            distance = _blocker(height, plane, widest, discs, turn)
             if distance <= 0.0:
                 continue
             radius = np.float32(softness) * min(distance, np.float32(FAR_M)) * scale
             if radius < WIDE_TEXELS:
                 share = _sharp(height, plane, max(radius, np.float32(1.0)), hair[m])
             else:
-                share = _wide(height, plane, radius, disc, turn, hair[m])
+                share = _wide(height, plane, radius, discs, turn, hair[m])
                 soft[n] = True
             arriving[n] = min(arriving[n], share)
 
@@ -238,11 +261,10 @@ def _dot(p, q):
 
 
 @kernel
-def _turn(pixel):
-    """(cosine, sine) of an angle that differs within any 4 x 4 pixels of an even width."""
-    mixed = (np.uint64(pixel) * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
-    angle = np.float32(mixed) * np.float32(2 * math.pi / 2**32)
-    return np.float32(math.cos(angle)), np.float32(math.sin(angle))
+def _turn(pixel, columns):
+    """0 to 15, each once in any 4 x 4 pixels, far apart in neighbours."""
+    row = int((pixel + 0.5) * (1.0 / columns))
+    return ((row & 3) * 4 + ((pixel - row * columns) & 3)) * 7 & 15
 
 
 @kernel
@@ -256,13 +278,12 @@ def _above(height, plane, column, row):
 
 
 @kernel
-def _blocker(height, plane, radius, disc, turn):
+def _blocker(height, plane, radius, discs, turn):
     """Mean distance towards the sun of what stands before the point; 0 for nothing."""
     total, count = np.float32(0.0), 0
     # Every second point is enough to find out.
-    for i in range(1, len(disc), 2):
-        dx = (disc[i, 0] * turn[0] - disc[i, 1] * turn[1]) * radius
-        dy = (disc[i, 0] * turn[1] + disc[i, 1] * turn[0]) * radius
+    for i in range(1, TAPS, 2):
+        dx, dy = discs[turn, i, 0] * radius, discs[turn, i, 1] * radius
         above = _above(height, plane, int(plane[0] + dx), int(plane[1] + dy))
         if above > 0.0:
             total += above
@@ -271,14 +292,13 @@ def _blocker(height, plane, radius, disc, turn):
 
 
 @kernel
-def _wide(height, plane, radius, disc, turn, hair):
+def _wide(height, plane, radius, discs, turn, hair):
     """Share of the taps around a point that the sun sees."""
     total = np.float32(0.0)
-    for i in range(len(disc)):
-        dx = (disc[i, 0] * turn[0] - disc[i, 1] * turn[1]) * radius
-        dy = (disc[i, 0] * turn[1] + disc[i, 1] * turn[0]) * radius
+    for i in range(TAPS):
+        dx, dy = discs[turn, i, 0] * radius, discs[turn, i, 1] * radius
         total += _passes(_above(height, plane, int(plane[0] + dx), int(plane[1] + dy)), hair)
-    return total / np.float32(len(disc))
+    return total / np.float32(TAPS)
 
 
 @kernel
