@@ -19,6 +19,7 @@ from thfm_jax.data.synthetic import sheets
 
 GRAVITY = 9.81
 GROUND_M = 0.004
+_PASSES = 3  # over all edges, at each step
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,7 @@ def drape(
     hold: Hold,
     fabric: Fabric,
     fps: float,
-    settle: int = 25,
+    settle: int = 16,
 ) -> np.ndarray:
     """[T, V, 3] float32 positions of a cloth that is `rest` [V, 3] when it lies without stress.
 
@@ -78,21 +79,22 @@ def drape(
     """
     pairs, opposite, shared = sheets.edges(triangles)
     across = opposite[shared > 1]
-    ends = np.concatenate([pairs, across])
-    difference = rest[ends[:, 0]] - rest[ends[:, 1]]
-    length = np.sqrt(np.einsum("ec,ec->e", difference, difference, optimize=False))
-    slack = _uneven(rng, pairs, len(rest))
-    length *= 1 + fabric.crease * (slack[ends[:, 0]] + slack[ends[:, 1]])
-    is_edge = np.arange(len(ends)) < len(pairs)
-    pull = np.where(is_edge, fabric.pull, fabric.bend).astype(np.float32)
-    push = np.where(is_edge, fabric.push, fabric.bend).astype(np.float32)
+    slack = _uneven(rng, pairs, len(rest)) * fabric.crease
     steps = max(1, math.ceil(50 / fps))
     return _simulate(
         hold.target, hold.leash, hold.floor, hold.normal, hold.gap, hold.capsules,
-        ends, length.astype(np.float32), pull, push,
-        np.float32(fabric.memory), np.float32(1 - fabric.damping), np.float32(1 / (fps * steps)),
+        pairs, across, _lengths(rest, pairs, slack), _lengths(rest, across, slack),
+        tuple(np.float32(s) for s in (fabric.pull, fabric.push, fabric.bend)),
+        np.float32(1 - fabric.damping), np.float32(fabric.memory), np.float32(1 / (fps * steps)),
         steps, settle,
     )  # fmt: skip
+
+
+def _lengths(rest: np.ndarray, ends: np.ndarray, slack: np.ndarray) -> np.ndarray:
+    """[E] float32 distances at rest, longer where there is slack."""
+    difference = rest[ends[:, 0]] - rest[ends[:, 1]]
+    length = np.sqrt(np.einsum("ec,ec->e", difference, difference, optimize=False))
+    return (length * (1 + slack[ends[:, 0]] + slack[ends[:, 1]])).astype(np.float32)
 
 
 def _uneven(rng: np.random.Generator, pairs: np.ndarray, count: int) -> np.ndarray:
@@ -105,34 +107,33 @@ def _uneven(rng: np.random.Generator, pairs: np.ndarray, count: int) -> np.ndarr
     return field / (field.std() + 1e-9)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _simulate(
-    target, leash, floor, normal, gap, capsules, ends, length, pull, push,
-    memory, keep, dt, steps, settle,
+    target, leash, floor, normal, gap, capsules, edges, bends, length, bend_length, stiffness,
+    keep, memory, dt, steps, settle,
 ):  # fmt: skip
     frames, count = target.shape[0], target.shape[1]
     out = np.empty_like(target)
     x = target[0].copy()
     before = x.copy()
     goal, goal_before = target[0].copy(), target[0].copy()
-    fall = np.float32(-9.81) * dt * dt
-    one = np.float32(1)
+    # A point x is outside of the body where planes[0:3] . x >= planes[3].
+    planes = np.empty((count, 4), np.float32)
+    solids = np.empty_like(capsules[0])
+    fall = np.float32(-GRAVITY) * dt * dt
+    pull, push, bend = stiffness
     for step in range(-settle, (frames - 1) * steps + 1):
-        if step <= 0:
-            frame, share = 0, np.float32(0)
-        else:
-            frame = (step - 1) // steps
-            share = np.float32(step - frame * steps) / np.float32(steps)
+        frame = max(0, (step - 1) // steps)
+        share = np.float32(max(0, step) - frame * steps) / np.float32(steps)
         after = min(frame + 1, frames - 1)
         if step == 0 and frames > 1:
-            for i in range(count):
-                for k in range(3):
-                    move = (target[1, i, k] - target[0, i, k]) / np.float32(steps)
-                    before[i, k] = x[i, k] - move
-                    goal_before[i, k] = target[0, i, k] - move
+            _set_off(x, before, goal_before, target, steps)
+        if step <= 1 - settle or step > 0:
+            _mix(goal, target[frame], target[after], share)
+            _place_planes(planes, floor, normal, gap, frame, after, share)
+            _mix(solids, capsules[frame], capsules[after], share)
         for i in range(count):
             for k in range(3):
-                goal[i, k] = target[frame, i, k] * (one - share) + target[after, i, k] * share
                 carried = goal[i, k] - goal_before[i, k]
                 own = x[i, k] - before[i, k]
                 if step < 0:
@@ -142,80 +143,96 @@ def _simulate(
                 x[i, k] += memory * (goal[i, k] - x[i, k])
                 goal_before[i, k] = goal[i, k]
             x[i, 1] += fall
-        for _ in range(4):
-            _restore_lengths(x, leash, ends, length, pull, push)
-            _bound(x, goal, leash, floor, normal, gap, capsules, frame, after, share)
+        _restore(x, leash, bends, bend_length, bend, bend)
+        for _ in range(_PASSES):
+            _restore(x, leash, edges, length, pull, push)
+            _bound(x, goal, leash, planes, solids)
         if step >= 0 and step % steps == 0:
             out[step // steps] = x
     return out
 
 
-@njit(cache=True)
-def _restore_lengths(x, leash, ends, length, pull, push):
+@njit(cache=True, error_model="numpy")
+def _set_off(x, before, goal_before, target, steps):
+    """Gives cloth at rest the speed of its targets."""
+    for i in range(len(x)):
+        for k in range(3):
+            move = (target[1, i, k] - target[0, i, k]) / np.float32(steps)
+            before[i, k] = x[i, k] - move
+            goal_before[i, k] = target[0, i, k] - move
+
+
+@njit(cache=True, error_model="numpy")
+def _mix(out, first, second, share):
+    for i in range(len(out)):
+        for k in range(out.shape[1]):
+            out[i, k] = first[i, k] + share * (second[i, k] - first[i, k])
+
+
+@njit(cache=True, error_model="numpy")
+def _place_planes(planes, floor, normal, gap, frame, after, share):
+    one = np.float32(1)
+    for i in range(len(planes)):
+        height = np.float32(0)
+        for k in range(3):
+            n = normal[frame, i, k] * (one - share) + normal[after, i, k] * share
+            height += n * (floor[frame, i, k] * (one - share) + floor[after, i, k] * share)
+            planes[i, k] = n
+        own = gap[frame, i] * (one - share) + gap[after, i] * share
+        planes[i, 3] = height + own if own > -1 else np.float32(-1e9)
+
+
+@njit(cache=True, error_model="numpy")
+def _restore(x, leash, ends, length, pull, push):
+    half = np.float32(0.5)
     for e in range(len(ends)):
         a, b = ends[e, 0], ends[e, 1]
         dx, dy, dz = x[b, 0] - x[a, 0], x[b, 1] - x[a, 1], x[b, 2] - x[a, 2]
         now = np.sqrt(dx * dx + dy * dy + dz * dz) + np.float32(1e-9)
-        excess = (now - length[e]) / now
-        excess *= np.float32(0.5) * (pull[e] if excess > 0 else push[e])
+        excess = half * (now - length[e]) / now
+        excess *= pull if excess > 0 else push
         dx, dy, dz = dx * excess, dy * excess, dz * excess
-        if leash[a] > 0:
-            x[a, 0] += dx
-            x[a, 1] += dy
-            x[a, 2] += dz
-        if leash[b] > 0:
-            x[b, 0] -= dx
-            x[b, 1] -= dy
-            x[b, 2] -= dz
+        x[a, 0] += dx
+        x[a, 1] += dy
+        x[a, 2] += dz
+        x[b, 0] -= dx
+        x[b, 1] -= dy
+        x[b, 2] -= dz
 
 
-@njit(cache=True)
-def _bound(x, goal, leash, floor, normal, gap, capsules, frame, after, share):
-    one = np.float32(1)
+@njit(cache=True, error_model="numpy")
+def _bound(x, goal, leash, planes, solids):
     for i in range(len(x)):
         if leash[i] == 0:
-            x[i] = goal[i]
+            x[i, 0], x[i, 1], x[i, 2] = goal[i, 0], goal[i, 1], goal[i, 2]
             continue
         px, py, pz = x[i, 0], x[i, 1], x[i, 2]
         dx, dy, dz = px - goal[i, 0], py - goal[i, 1], pz - goal[i, 2]
-        far = np.sqrt(dx * dx + dy * dy + dz * dz)
-        if far > leash[i]:
-            back = leash[i] / far
+        far = dx * dx + dy * dy + dz * dz
+        if far > leash[i] * leash[i]:
+            back = leash[i] / np.sqrt(far)
             px, py, pz = goal[i, 0] + dx * back, goal[i, 1] + dy * back, goal[i, 2] + dz * back
-        for c in range(capsules.shape[1]):
-            px, py, pz = _leave(px, py, pz, capsules[frame, c], capsules[after, c], share)
-        if gap[frame, i] > -1:
-            nx = normal[frame, i, 0] * (one - share) + normal[after, i, 0] * share
-            ny = normal[frame, i, 1] * (one - share) + normal[after, i, 1] * share
-            nz = normal[frame, i, 2] * (one - share) + normal[after, i, 2] * share
-            height = (
-                (px - floor[frame, i, 0] * (one - share) - floor[after, i, 0] * share) * nx
-                + (py - floor[frame, i, 1] * (one - share) - floor[after, i, 1] * share) * ny
-                + (pz - floor[frame, i, 2] * (one - share) - floor[after, i, 2] * share) * nz
-            )
-            lack = gap[frame, i] * (one - share) + gap[after, i] * share - height
-            if lack > 0:
-                px, py, pz = px + nx * lack, py + ny * lack, pz + nz * lack
+        for c in range(len(solids)):
+            px, py, pz = _leave(px, py, pz, solids[c])
+        nx, ny, nz = planes[i, 0], planes[i, 1], planes[i, 2]
+        lack = planes[i, 3] - (px * nx + py * ny + pz * nz)
+        if lack > 0:
+            px, py, pz = px + nx * lack, py + ny * lack, pz + nz * lack
         x[i, 0], x[i, 1], x[i, 2] = px, max(py, np.float32(GROUND_M)), pz
 
 
-@njit(cache=True)
-def _leave(px, py, pz, first, second, share):
-    """The point moved out of a tapered capsule that lies between two frames."""
-    one = np.float32(1)
-    ax = first[0] * (one - share) + second[0] * share
-    ay = first[1] * (one - share) + second[1] * share
-    az = first[2] * (one - share) + second[2] * share
-    bx = first[3] * (one - share) + second[3] * share - ax
-    by = first[4] * (one - share) + second[4] * share - ay
-    bz = first[5] * (one - share) + second[5] * share - az
+@njit(cache=True, error_model="numpy")
+def _leave(px, py, pz, capsule):
+    """The point moved out of a tapered capsule."""
+    ax, ay, az = capsule[0], capsule[1], capsule[2]
+    bx, by, bz = capsule[3] - ax, capsule[4] - ay, capsule[5] - az
     along = ((px - ax) * bx + (py - ay) * by + (pz - az) * bz) / (bx * bx + by * by + bz * bz)
-    along = min(max(along, np.float32(0)), one)
+    along = min(max(along, np.float32(0)), np.float32(1))
     ax, ay, az = ax + along * bx, ay + along * by, az + along * bz
-    radius = first[6] + along * (first[7] - first[6])
+    radius = capsule[6] + along * (capsule[7] - capsule[6])
     dx, dy, dz = px - ax, py - ay, pz - az
-    far = np.sqrt(dx * dx + dy * dy + dz * dz) + np.float32(1e-9)
-    if far >= radius:
+    far = dx * dx + dy * dy + dz * dz
+    if far >= radius * radius:
         return px, py, pz
-    out = radius / far
+    out = radius / (np.sqrt(far) + np.float32(1e-9))
     return ax + dx * out, ay + dy * out, az + dz * out

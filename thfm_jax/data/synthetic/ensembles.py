@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from thfm_jax.data.synthetic import accessories
 from thfm_jax.data.synthetic import garments as g
 from thfm_jax.data.synthetic.garments import Maker
 from thfm_jax.data.synthetic.phenotype import Phenotype
@@ -15,6 +16,24 @@ STYLES: tuple[str, ...] = (
 _SHARES = {
     "everyday": 0.52, "sport": 0.13, "formal": 0.08, "work": 0.05, "beach": 0.05, "winter": 0.09,
     "traditional": 0.05, "costume": 0.03,
+}  # fmt: skip
+_HATS = ("headscarf", "cap", "beanie", "brimmed hat", "helmet", "headband", "headphones")
+# How often other things are worn: in each style, where it differs from "others".
+_CHANCES: dict[str, dict[str, float]] = {
+    "others": {
+        "headscarf": 0.025, "cap": 0.07, "beanie": 0.025, "brimmed hat": 0.02, "helmet": 0.01,
+        "headband": 0.01, "headphones": 0.05, "glasses": 0.14, "sunglasses": 0.05, "headset": 0.012,
+        "face mask": 0.03, "scarf": 0.02, "tie": 0.0, "gloves": 0.015, "watch": 0.2,
+        "backpack": 0.06, "sash": 0.04, "apron": 0.01,
+    },
+    "sport": {"headband": 0.1, "cap": 0.15, "helmet": 0.08, "glasses": 0.03, "gloves": 0.06},
+    "formal": {"tie": 0.5, "cap": 0.0, "helmet": 0.0, "backpack": 0.02, "brimmed hat": 0.06},
+    "work": {"helmet": 0.3, "gloves": 0.3, "apron": 0.2, "cap": 0.15},
+    "beach": {"sunglasses": 0.3, "brimmed hat": 0.15, "backpack": 0.0, "sash": 0.0, "scarf": 0.0,
+              "gloves": 0.0, "apron": 0.0, "face mask": 0.0},
+    "winter": {"beanie": 0.35, "scarf": 0.4, "gloves": 0.35, "cap": 0.03},
+    "traditional": {"headscarf": 0.35, "brimmed hat": 0.08, "cap": 0.0, "sash": 0.1},
+    "costume": {"gloves": 0.3, "face mask": 0.1, "helmet": 0.2, "brimmed hat": 0.15, "sash": 0.15},
 }  # fmt: skip
 Wish = dict[Maker | None, float]
 
@@ -30,6 +49,7 @@ class Ensemble:
       boldness: chance of saturated colours.
       belted: height of a belt on the base mesh, or None.
       matched: whether top and bottom are of one fabric.
+      worn: names of other things: a kind of `headwear.KINDS`, "glasses", "backpack" and so on.
     """
 
     style: str
@@ -38,6 +58,7 @@ class Ensemble:
     boldness: float
     belted: float | None = None
     matched: bool = False
+    worn: tuple[str, ...] = ()
 
 
 def choose(rng: np.random.Generator, person: Phenotype, style: str | None = None) -> Ensemble:
@@ -47,7 +68,19 @@ def choose(rng: np.random.Generator, person: Phenotype, style: str | None = None
     if style not in STYLES:
         raise ValueError(f"style is one of {', '.join(STYLES)}, not {style!r}")
     skirted = rng.uniform() < (0.04 if person.gender > 0.5 else 0.42)
-    return _CHOICES[style](rng, person, skirted)
+    ensemble = _CHOICES[style](rng, person, skirted)
+    return dataclasses.replace(ensemble, worn=_worn(rng, ensemble, person))
+
+
+def _worn(rng: np.random.Generator, ensemble: Ensemble, person: Phenotype) -> tuple[str, ...]:
+    """Things beside clothes."""
+    chances = _CHANCES["others"] | _CHANCES.get(ensemble.style, {})
+    if person.age_years < 14:
+        chances = chances | dict.fromkeys(("glasses", "watch", "face mask", "tie", "sash"), 0.03)
+    found = [name for name, chance in chances.items() if rng.uniform() < chance]
+    hats = [name for name in found if name in _HATS]
+    eyewear = [name for name in found if name in ("glasses", "sunglasses", "headset")]
+    return tuple(n for n in found if n not in hats[1:] and n not in eyewear[1:])
 
 
 def _pick(rng: np.random.Generator, wish: dict):
@@ -66,7 +99,7 @@ def _dressed(
     inside = rng.uniform() < tucked
     pair = (upper, lower) if inside else (lower, upper)
     with_socks = feet in ("sneakers", "high_tops", "boots", "shoes") and rng.uniform() < 0.9
-    layers = ((g.socks,) if with_socks else ()) + pair + ((over,) if over else ())
+    layers = ((accessories.socks,) if with_socks else ()) + pair + ((over,) if over else ())
     belted = float(rng.uniform(0.09, 0.12)) if inside and rng.uniform() < 0.6 else None
     return Ensemble(style, tuple(layers), feet, boldness, belted)
 

@@ -132,7 +132,7 @@ SILK = Cut(
     {"smooth": 1},
     folds_m=0.004,
     upright=3.0,
-    specular=0.07,
+    specular=0.05,
     roughness=0.35,
 )
 DRESS = Cut(

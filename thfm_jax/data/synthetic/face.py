@@ -8,7 +8,7 @@ from scipy.spatial import cKDTree
 
 from thfm_jax.data.synthetic import colours, noise, parts, sheets, strands, suit
 from thfm_jax.data.synthetic.body import BodyModel, Posed
-from thfm_jax.data.synthetic.scene import Material, Mesh, Passes
+from thfm_jax.data.synthetic.scene import Material, Mesh
 
 _SIZE = 128
 _IRISES = (

@@ -143,9 +143,13 @@ def boundary(triangles: np.ndarray) -> np.ndarray:
     """[B, 2] int32 directed edges of the boundary, as their only triangle runs through them."""
     ends = np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
     size = int(triangles.max()) + 1
-    forward = ends[:, 0].astype(np.int64) * size + ends[:, 1]
-    backward = ends[:, 1].astype(np.int64) * size + ends[:, 0]
-    return ends[~np.isin(forward, backward)].astype(np.int32)
+    keys = _keys(ends[:, 0], ends[:, 1], size)
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    alone = np.ones(len(keys), bool)
+    alone[1:] &= ordered[1:] != ordered[:-1]
+    alone[:-1] &= ordered[1:] != ordered[:-1]
+    return ends[np.sort(order[alone])].astype(np.int32)
 
 
 def loops(triangles: np.ndarray) -> list[np.ndarray]:

@@ -7,7 +7,7 @@ person: it stands around the foot, from the ground up, and hides the lower part 
 import dataclasses
 
 import numpy as np
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, cKDTree
 
 from thfm_jax.data.synthetic import colours, fabrics, parts, sheets, skinning, suit
 from thfm_jax.data.synthetic.body import BodyModel, Posed, Shape
@@ -166,7 +166,7 @@ def _sole(
     weights = np.stack([np.maximum(share, 1 - share), np.minimum(share, 1 - share)], axis=1)
     world = posed.bones.astype(np.float32)
     vertices = skinning.skin(np.ascontiguousarray(rest[None]), world, bones, weights)
-    nearest = ids[np.argmin(((foot[None] - rest[:, None]) ** 2).sum(-1), axis=1)]
+    nearest = ids[cKDTree(foot).query(rest)[1]]
     return Mesh(
         vertices,
         _slab(_OUTLINE, len(rings)),

@@ -171,8 +171,10 @@ class Tailor:
         self, pattern: Pattern, piece: Sheet, draped: np.ndarray, floor: np.ndarray,
         normals: np.ndarray,
     ) -> None:  # fmt: skip
-        """Raises what the next garment lies on."""
+        """Raises what the next garment lies on, and hides the skin beneath."""
         of = pattern.suit
+        if not of.close.all():
+            self._hide_legs(of, pattern.field)
         self.covered[of.on_suit[of.close]] = np.maximum(
             self.covered[of.on_suit[of.close]], pattern.field[of.close]
         )
@@ -181,6 +183,18 @@ class Tailor:
         close = of.close[sources]
         kept = of.on_suit[sources[close]]
         self.height[:, kept] = np.maximum(self.height[:, kept], height[:, close])
+
+    def _hide_legs(self, of: Suit, field: np.ndarray) -> None:
+        """Hides legs that a skirt surrounds, but for a hand's breadth above its hem."""
+        height = np.where(of.close, 1.0, of.position[:, 1])
+        hem = height[field > 0].min()
+        front = ~of.close & (of.around[:, 0, 0] > 0.97) & (height > hem)
+        if hem < suit.GOWN_Y and (field[front] > 0).all():
+            self.cover(
+                np.minimum(
+                    suit.GOWN_Y - self.suit.position[:, 1], self.suit.position[:, 1] - hem - 0.1
+                ).astype(np.float32)
+            )
 
     def _finish(self, of: Suit, piece: Sheet, draped: np.ndarray, legs: bool) -> Cloth:
         fine = sheets.refine(piece.triangles, len(draped[0]))

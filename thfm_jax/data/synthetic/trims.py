@@ -5,6 +5,7 @@ off it, outwards.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -50,22 +51,26 @@ class Trim:
     scale: float = 1.0
 
 
-def sew(cloth: Cloth, trim: Trim) -> Cloth | None:
-    """The trim of a garment; None where it has no such edge."""
-    amount = _amount(cloth, trim.place)
-    welded = np.searchsorted(np.unique(cloth.normal_ids), cloth.normal_ids)
-    first = np.unique(cloth.normal_ids, return_index=True)[1]
+def sew(cloth: Cloth, wanted: Sequence[Trim]) -> list[tuple[Trim, Cloth]]:
+    """The trims of a garment; those that it has no edge for are left out."""
+    _, first, welded = np.unique(cloth.normal_ids, return_index=True, return_inverse=True)
     triangles = welded[cloth.triangles].astype(np.int32)
     points = np.ascontiguousarray(cloth.vertices[:, first])
     normals = sheets.vertex_normals(points, triangles)
     part = np.zeros(len(first), np.uint8)
     part[triangles] = cloth.part[:, None]
-    pieces = [
-        _draw(cloth, points, normals, part, line, amount[first][line], first, trim)
-        for line in sheets.loops(triangles)
-        if len(line) > 4 and amount[first][line].max() > 0.02
-    ]
-    return _joined(pieces) if pieces else None
+    lines = [line for line in sheets.loops(triangles) if len(line) > 4]
+    sewn = []
+    for trim in wanted:
+        amount = _amount(cloth, trim.place)[first]
+        pieces = [
+            _draw(cloth, points, normals, part, line, amount[line], first, trim)
+            for line in lines
+            if amount[line].max() > 0.02
+        ]
+        if pieces:
+            sewn.append((trim, _joined(pieces)))
+    return sewn
 
 
 def _amount(cloth: Cloth, place: str) -> np.ndarray:

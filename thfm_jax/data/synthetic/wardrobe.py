@@ -6,12 +6,15 @@ from typing import Any
 import numpy as np
 
 from thfm_jax.data.synthetic import (
+    accessories,
+    beards,
     colours,
     ensembles,
     fabrics,
     face,
-    garments,
     hair,
+    headwear,
+    props,
     shoes,
     skin,
     trims,
@@ -19,7 +22,7 @@ from thfm_jax.data.synthetic import (
 from thfm_jax.data.synthetic.body import BodyModel, Posed, Shape
 from thfm_jax.data.synthetic.ensembles import STYLES, Ensemble
 from thfm_jax.data.synthetic.garments import Garment
-from thfm_jax.data.synthetic.scene import Mesh
+from thfm_jax.data.synthetic.scene import Material, Mesh
 from thfm_jax.data.synthetic.skin import Skin
 from thfm_jax.data.synthetic.tailor import Tailor
 
@@ -37,6 +40,13 @@ class Outfit:
 
     meshes: list[Mesh]
     meta: dict[str, Any]
+
+
+_ON_HAIR = ("beanie", "cap", "brimmed hat", "helmet", "headscarf", "headband", "headphones")
+_LAID_ON = {
+    "scarf": accessories.scarf, "tie": accessories.tie, "watch": accessories.watch,
+    "backpack": accessories.straps, "sash": accessories.sash, "apron": accessories.apron,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +70,7 @@ def dress(
     fps: float,
     instance: int,
     style: str | None = None,
+    held: str | None = None,
 ) -> Outfit:
     """A random outfit for one person over a clip.
 
@@ -67,15 +78,16 @@ def dress(
       rng: all that is random comes from it.
       model: the body model.
       shape, posed: the person at rest and in each frame.
-      motion: what the person does.
+      motion: what the person does; its `hand` says which hand holds something.
       fps: frames per second, for cloth and hair that lag behind.
       instance: number of the person's meshes.
       style: one of `STYLES`; None draws one. "cartoon" is flat and saturated.
+      held: one of `props.SHARES`; None for nothing, or for anything where `motion.hand` is one.
 
     Raises:
       ValueError: for another style.
     """
-    skin_rng, face_rng, hair_rng, cloth_rng, shoe_rng = rng.spawn(5)
+    skin_rng, face_rng, hair_rng, cloth_rng, shoe_rng, worn_rng = rng.spawn(6)
     flat = style == "cartoon"
     person = _Person(model, shape, posed, fps, instance, flat)
     ensemble = ensembles.choose(cloth_rng, shape.phenotype, style)
@@ -83,14 +95,26 @@ def dress(
     tailor = Tailor(model, shape, posed, fps)
     worn, meta = _clothes(cloth_rng, person, tailor, ensemble)
     worn += _shoes(shoe_rng, person, tailor, ensemble, meta)
-    bare = tailor.bare()
+    others, hidden = _others(worn_rng, person, tailor, ensemble)
+    bare = tailor.bare() & ~hidden
     age = shape.phenotype.age_years
     body = [skin.mesh(skin_rng, model, posed, bare, look, age, instance, flat)]
     colour = hair.sample_colour(hair_rng, shape.phenotype, look.melanin)
     head = _face(face_rng, person, look, colour, meta)
-    head += _hair(hair_rng, person, look, colour, meta)
-    meta |= {"style": ensemble.style, "skin_rgb": colours.srgb(look.colour)}
-    return Outfit(body + head + worn, meta)
+    head += _head(hair_rng, person, look, colour, ensemble, meta)
+    if held is None and getattr(motion, "hand", None) is not None:
+        held = props.draw(worn_rng, 1.0)
+    if held is not None:
+        hand = getattr(motion, "hand", None)
+        hand = int(worn_rng.integers(2)) if hand is None else hand
+        worn += props.hold(worn_rng, model, shape, posed, held, hand, instance)
+    meta |= {
+        "style": ensemble.style,
+        "skin_rgb": colours.srgb(look.colour),
+        "worn": list(ensemble.worn),
+        "held": held,
+    }
+    return Outfit(body + head + worn + others, meta)
 
 
 def _clothes(
@@ -110,10 +134,10 @@ def _clothes(
         meshes += made
         meta["garments"].append(garment.name)
         on_legs = garment.pattern.legs or "skirt" in garment.name
-        if maker is not garments.socks:
+        if maker is not accessories.socks:
             meta["bottom_rgb" if on_legs else "top_rgb"] = colours.srgb(look.colour)
     if ensemble.belted is not None:
-        strap = garments.belt(rng, tailor, ensemble.belted)
+        strap = accessories.belt(rng, tailor, ensemble.belted)
         meshes += _sewn(rng, person, tailor, strap, fabrics.LEATHER, colours.leather(rng), 0.1)[1]
         meta["garments"].append("belt")
     return meshes, meta
@@ -127,12 +151,10 @@ def _sewn(
     look = fabrics.make(rng, cut, base, boldness, person.flat, garment.marks)
     surface = tailor.sew(rng, garment.pattern)
     meshes = [surface.mesh(look.material, person.instance)]
-    for trim in garment.trims:
-        edge = trims.sew(surface, trim)
-        if edge is None:
-            continue
-        plain = fabrics.make(rng, fabrics.PLAIN, colours.cloth(rng, boldness), 0.0, person.flat)
-        material = look.material if trim.fabric == "own" else plain.material
+    other = colours.cloth(rng, boldness)
+    for trim, edge in trims.sew(surface, garment.trims):
+        plain = Material(other.reshape(1, 1, 3), roughness=0.8, wrap=0.15)
+        material = look.material if trim.fabric == "own" else plain
         meshes.append(edge.mesh(material, person.instance))
     return look, meshes
 
@@ -175,13 +197,53 @@ def _face(
     return meshes
 
 
-def _hair(
-    rng: np.random.Generator, person: _Person, look: Skin, colour: np.ndarray, meta: dict[str, Any]
-) -> list[Mesh]:
-    style = hair.sample_style(rng, person.shape.phenotype, look.melanin)
+def _head(
+    rng: np.random.Generator, person: _Person, look: Skin, colour: np.ndarray, ensemble: Ensemble,
+    meta: dict[str, Any],
+) -> list[Mesh]:  # fmt: skip
+    """Hair, beard, and what the head wears over them."""
+    model, shape, posed, instance = person.model, person.shape, person.posed, person.instance
+    kinds = [name for name in ensemble.worn if name in headwear.KINDS]
+    style = hair.sample_style(rng, shape.phenotype, look.melanin)
     meta |= {"hair": style.name if style else "bald", "hair_rgb": colours.srgb(colour)}
-    if style is None:
-        return []
-    return hair.grow(
-        rng, person.model, person.shape, person.posed, person.fps, style, colour, person.instance
-    )
+    if style and any(kind in _ON_HAIR for kind in kinds):
+        style = dataclasses.replace(
+            style, length_m=min(style.length_m, 0.012), fringe_m=0.0, sweep=(0.0, 0.0, 0.0)
+        )
+    meshes: list[Mesh] = []
+    if style and not any(kind in headwear.HIDE_HAIR for kind in kinds):
+        meshes += hair.grow(rng, model, shape, posed, person.fps, style, colour, instance)
+    beard = beards.sample(rng, shape.phenotype)
+    meta["beard"] = beard[0] if beard else "none"
+    if beard and "headscarf" not in kinds:
+        meshes += beards.grow(rng, model, posed, *beard, colour, instance)
+    over = style.length_m + 0.002 if style and "headscarf" not in kinds else 0.002
+    head = headwear.Head(model, shape, posed, person.fps, instance, over)
+    for kind in kinds:
+        meshes += headwear.make(rng, kind, head, person.flat)
+    return meshes
+
+
+def _others(
+    rng: np.random.Generator, person: _Person, tailor: Tailor, ensemble: Ensemble
+) -> tuple[list[Mesh], np.ndarray]:
+    """What lies on the clothes, and [V] bool the skin that it and headwear hide."""
+    model, meshes = person.model, []
+    hidden = np.zeros(len(model.rest), bool)
+    for name in ensemble.worn:
+        if name in _LAID_ON:
+            garment = _LAID_ON[name](rng, tailor)
+            cut = garment.cuts[int(rng.integers(len(garment.cuts)))]
+            base = _base_colour(rng, cut, ensemble.boldness)
+            meshes += _sewn(rng, person, tailor, garment, cut, base, 0.3)[1]
+    if "backpack" in ensemble.worn:
+        off = float(tailor.height.mean()) + 0.01
+        meshes.append(props.backpack(rng, model, person.shape, person.posed, off, person.instance))
+    if "gloves" in ensemble.worn:
+        hidden |= accessories.hands(model)
+        cut = fabrics.KNIT if rng.uniform() < 0.5 else fabrics.LEATHER
+        look = fabrics.make(rng, cut, _base_colour(rng, cut, 0.3), 0.3, person.flat)
+        meshes.append(accessories.gloves(model, person.posed, look.material, person.instance))
+    if "headscarf" in ensemble.worn:
+        hidden |= model.regions["ears"] > 0.1
+    return meshes, hidden
