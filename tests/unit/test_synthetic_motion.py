@@ -103,8 +103,8 @@ def test_arms_stay_out_of_the_body(model, shape):
         named = [{bone: track[:, k] for bone, k in model.bone.items()} for track in (turns, places)]
         depths.append(collide.deepest(solids, *named))
     depths = np.concatenate(depths)
-    assert np.mean(depths > 0.02) < 0.1
-    assert depths.max() < 0.12
+    assert np.mean(depths > 0.02) < 0.03
+    assert depths.max() < 0.04
 
 
 def test_one_seed_makes_one_motion(model, shape):

@@ -28,7 +28,6 @@ def measure(rig: Rig, rotations: np.ndarray) -> dict[str, np.ndarray]:
             ("hand", "wrist"),
         )
     }
-    # The first half of the thigh lacks part of its twist, the second half turns about another line.
     pelvis, chest = _both(turns[:, rig.bone["root"]]), _both(turns[:, rig.bone["spine01"]])
     leg = legs.joint_angles(pelvis, frames["thigh"], frames["shank"], frames["foot"])
     return {
@@ -43,7 +42,8 @@ def measure(rig: Rig, rotations: np.ndarray) -> dict[str, np.ndarray]:
 
 def _column(rig: Rig, rotations: np.ndarray, bones: tuple[str, ...]) -> np.ndarray:
     """Forward bend, bend and turn to the left: sums over vertebrae."""
-    forward, turn, right = sum(rot.log(rotations[:, rig.bone[bone]]) for bone in bones).T
+    vectors = np.stack([rot.log(rotations[:, rig.bone[bone]]) for bone in bones])
+    forward, turn, right = vectors.sum(0).T
     return np.stack([forward, -right, turn], -1)
 
 

@@ -21,7 +21,9 @@ _WIDTH = 0.004  # metres over which the push sets in
 _ESCAPE = rot.unit(np.array([0.8, 0.0, 0.6]))
 # Points of the arm: (upper arm, forearm) shares; beyond 1 lies the hand.
 _UPPER_SHARES = np.array([0.55, 0.8])
-_FORE_SHARES = np.array([0.0, 0.35, 0.7, 1.0, 1.3])
+_FORE_SHARES = np.array([0.0, 0.35, 0.7, 1.0, 1.3, 1.6])
+# Hands are thinner than the forearm above the wrist.
+_THINNER = np.array([1.0, 1.0, 1.0, 0.85, 0.75, 0.5])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Solids:
       radii: [C, 2] metres.
       hinders_upper: [C] bool, whether upper arms feel them: those near the shoulder they touch
         anyway.
-      upper_radii: [2, 2] of the arms' points, upper arm; fore_radii: [2, 5] forearm and hand.
+      upper_radii, fore_radii: [2, points] of the arms' points: upper arm, forearm and hand.
     """
 
     bones: tuple[str, ...]
@@ -63,7 +65,7 @@ def _trunk(rig: Rig) -> list:
     parts = []
     for height in heights:
         ring = trunk[np.abs(trunk[:, 1] - height) < thickness]
-        half = np.quantile(np.abs(ring[:, 0]), 0.95)
+        half = np.quantile(np.abs(ring[:, 0]), 0.98)
         back, front = np.quantile(ring[:, 2], (0.03, 0.97))
         radius = min(0.5 * (front - back), half)
         carrier = [name for name in ("root", *SPINE) if rig.head_of(name)[1] <= height + 1e-6]
@@ -115,7 +117,7 @@ def _taper(ends: np.ndarray, points: np.ndarray) -> tuple[float, float]:
     share = (points - ends[0]) @ line / (line @ line)
     off = rot.length(points - ends[0] - share[:, None] * line)
     upper, lower = (share > 0.1) & (share < 0.5), (share >= 0.5) & (share < 0.95)
-    return float(np.quantile(off[upper], 0.75)), float(np.quantile(off[lower], 0.75))
+    return float(np.quantile(off[upper], 0.85)), float(np.quantile(off[lower], 0.85))
 
 
 def _arm_radii(rig: Rig) -> tuple[np.ndarray, np.ndarray]:
@@ -131,7 +133,7 @@ def _arm_radii(rig: Rig) -> tuple[np.ndarray, np.ndarray]:
             np.array([elbow, wrist]), rig.skin_of(f"lowerarm01.{letter}", f"lowerarm02.{letter}")
         )
         upper[side] = np.interp(_UPPER_SHARES, (0, 1), high)
-        fore[side] = np.interp(_FORE_SHARES, (0, 0.7), low)
+        fore[side] = np.interp(_FORE_SHARES, (0, 0.7), low) * _THINNER
     return upper, fore
 
 
@@ -149,11 +151,11 @@ class Obstacles:
         self, solids: Solids, turns: Mapping[str, np.ndarray], places: Mapping[str, np.ndarray]
     ):
         """`turns` [T, 3, 3] and `places` [T, 3]: global rotations and heads of bones by name."""
-        ends = [
+        pairs = [
             places[bone][:, None] + rot.apply(turns[bone][:, None], offset)
             for bone, offset in zip(solids.bones, solids.ends, strict=True)
         ]
-        ends = np.stack(ends, 1)
+        ends = np.stack(pairs, 1)
         self.solids = solids
         self.start, end = np.moveaxis(np.stack([ends, rot.mirror_points(ends)]), -2, 0)
         self.line = end - self.start
@@ -200,8 +202,10 @@ class Obstacles:
             )
             upper, fore = push[:, :, : len(_UPPER_SHARES)], push[:, :, len(_UPPER_SHARES) :]
             shares = np.minimum(_FORE_SHARES, 1.0)[:, None]
-            elbow = elbow + 0.5 * upper.sum(2) + 0.5 * ((1 - shares) * fore).sum(2)
-            wrist = wrist + 0.5 * (shares * fore).sum(2)
+            # The elbow is the longer lever; a stretched arm only moves with its hand.
+            lever = (upper / _UPPER_SHARES[:, None]).sum(2)
+            elbow = elbow + 0.5 * (lever + ((1 - shares) * fore).sum(2))
+            wrist = wrist + 0.5 * (lever + (shares * fore).sum(2))
         return elbow, wrist
 
 

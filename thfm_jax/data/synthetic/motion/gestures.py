@@ -4,7 +4,7 @@ A gesture changes a posture in place. Places of hands are given in the side's fr
 `posture.Reach`): outwards, up, to the front.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,8 +24,8 @@ _HANGING_ELBOW = np.array([0.6, -0.9, 0.0])
 def hand_frame(fingers: tuple, back: tuple) -> np.ndarray:
     """[3, 3] frame of a hand whose fingers point along `fingers` and whose back faces `back`."""
     y = -rot.unit(np.asarray(fingers, np.float64))
-    back = np.asarray(back, np.float64)
-    x = rot.unit(back - (back * y).sum() * y)
+    out = np.asarray(back, np.float64)
+    x = rot.unit(out - (out * y).sum() * y)
     return np.stack([x, y, np.cross(x, y)], -1)
 
 
@@ -40,7 +40,7 @@ def _hold(
     rng: np.random.Generator,
     side: int,
     anchor: Anchor,
-    place: tuple,
+    place: Sequence[float] | np.ndarray,
     elbow: np.ndarray,
     hand: np.ndarray | None,
     shape: str,

@@ -28,7 +28,7 @@ class Pose:
     """
 
     pelvis: float
-    legs: tuple[tuple[float, ...], tuple[float, ...]]
+    legs: tuple[tuple[float, ...], ...]
     spine: float = 0.0
     neck: float = 0.0
     spread: float = 5.0
@@ -234,7 +234,7 @@ def _on_side(rng: np.random.Generator, actor: Actor, floor: float) -> Script:
     high = np.array([rng.uniform(-0.3, -0.1), rng.uniform(-0.5, -0.1), rng.uniform(0.35, 0.6)])
 
     def posture(time: np.ndarray) -> Posture:
-        pelvis = np.tile(rot.about(2, sign * np.pi / 2), (len(time), 1, 1))
+        pelvis = np.tile(rot.about(2, np.array(sign * np.pi / 2)), (len(time), 1, 1))
         result = _set_down(actor, time, pelvis, angles(time), width, floor)
         result.spine[:, 0] += np.radians(18) * drawn
         result.neck[:, 0] += np.radians(12) * drawn

@@ -9,7 +9,7 @@ stand in the side's frame. A person at attention has all of them near identity.
 
 import dataclasses
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -237,8 +237,8 @@ def _fingers(model, shape, hand: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _trunk(
     model, skin: Skin, heads: np.ndarray, hips: np.ndarray, joints: dict[str, np.ndarray]
-) -> dict[str, float | tuple[float, float]]:
-    """Measures of head and trunk that hands need to find them."""
+) -> dict[str, Any]:
+    """Measures of head and trunk that hands need to find them, by `Rig`'s names."""
     trunk = _owned(skin, model.bone, TRUNK)
     bone = {name: heads[model.bone[name]] for name in ("spine04", "spine03", "spine01", "head")}
     shoulder = joints["shoulder"].mean(0)
