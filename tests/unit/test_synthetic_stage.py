@@ -5,7 +5,7 @@ import pytest
 
 from tests.unit.stick_people import walking
 from thfm_jax import joints
-from thfm_jax.data.synthetic import cameras, occluders, panorama, seats, stage
+from thfm_jax.data.synthetic import assets, cameras, occluders, panorama, seats, stage
 from thfm_jax.data.synthetic.motion.script import Seat
 from thfm_jax.data.synthetic.pictures import Pictures
 from thfm_jax.data.synthetic.scene import Scene
@@ -205,6 +205,13 @@ def test_a_panorama_and_its_ground_look_the_same(pack):
     below = slice(60, 96)
     difference = np.abs(with_ - without)[below] / without[below].mean()
     assert np.mean(difference) < 0.06
+
+
+def test_a_pack_without_panoramas_is_enough(tmp_path):
+    assets.save(tmp_path / "small.npz", {"mesh/nothing": np.zeros(1)}, [], "none")
+    bare = assets.load(tmp_path / "small.npz")
+    styles = {_clip(seed, bare)[2].meta["style"] for seed in range(25)}
+    assert styles == set(stage.STYLES) - {"picture", "panorama"}
 
 
 def test_the_users_pictures_are_used(pack, tmp_path):

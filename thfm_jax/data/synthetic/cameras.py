@@ -167,7 +167,7 @@ def _named(points: Points) -> bool:
 
 def _framed(rng: np.random.Generator, subjects: Sequence[Points]) -> Points:
     """The points that the picture is made of: the main subject's, or those of the whole group."""
-    if len(subjects) > 1 and rng.random() < 0.6:
+    if len(subjects) > 1 and rng.random() < 0.5:
         return np.concatenate(list(subjects), axis=1)
     return subjects[0]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from thfm_jax.data.synthetic import surfaces
+from thfm_jax.data.synthetic.scene import Material
 from thfm_jax.data.synthetic.solids import Part, ball, bar, box, cushion, cylinder, lathe, panel
 from thfm_jax.data.synthetic.surfaces import FURNITURE, UPHOLSTERY, draw
 
@@ -54,7 +55,15 @@ def chair(
     return parts + (_chair_back(rng, width, depth, height, material, seat) if back else [])
 
 
-def _chair_back(rng, width, depth, height, material, seat) -> list[Part]:
+def _chair_back(
+    rng: np.random.Generator,
+    width: float,
+    depth: float,
+    height: float,
+    material: Material,
+    seat: Material,
+) -> list[Part]:
+    """A plate, slats or bars behind the seat."""
     top = height + rng.uniform(0.3, 0.55)
     lean, z = rng.uniform(0.0, 0.1), -depth / 2 + 0.015
     thick = rng.uniform(0.02, 0.04)
@@ -270,7 +279,14 @@ def shelf(rng: np.random.Generator) -> list[Part]:
     return parts
 
 
-def _book_row(rng, width, depth, level, gap, colours) -> list[Part]:
+def _book_row(
+    rng: np.random.Generator,
+    width: float,
+    depth: float,
+    level: float,
+    gap: float,
+    colours: list[Material],
+) -> list[Part]:
     """Upright books from one end of a board to somewhere along it."""
     parts, x, end = [], -width / 2 + 0.03, width * rng.uniform(-0.1, 0.48)
     while x < end:

@@ -46,6 +46,11 @@ _DOWN_DEG = np.array(
 )
 
 
+def available(pack: Pack) -> bool:
+    """Whether the pack was built with panoramas."""
+    return any(name.startswith("hdri/") for name in pack.names)
+
+
 def load(
     rng: np.random.Generator, pack: Pack, names: Sequence[str] | None = None
 ) -> tuple[str, Float[np.ndarray, "256 512 3"], Lighting]:

@@ -185,11 +185,11 @@ def _framed(rng: np.random.Generator, wall: Wall, opening: Opening, trim: Materi
         if rng.random() < 0.5:
             parts.append(Part(box(width, 0.04, 0.04).moved(y=tall * rng.uniform(0.4, 0.75)), trim))
         if rng.random() < 0.4:
-            parts += _curtains(rng, width, tall + min(opening.sill, 0.15), opening)
+            parts += _curtains(rng, width, tall + min(opening.sill, 0.15))
     return wall.place(parts, opening.along, 0.02, opening.sill)
 
 
-def _curtains(rng, width: float, tall: float, opening: Opening) -> list[Part]:
+def _curtains(rng: np.random.Generator, width: float, tall: float) -> list[Part]:
     """Two wavy sheets on either side of a window."""
     cloth = surfaces.fabric(rng)
     wide, folds = width * rng.uniform(0.15, 0.4), int(rng.integers(3, 7))

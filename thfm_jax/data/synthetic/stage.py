@@ -66,7 +66,7 @@ def build(
     rng: np.random.Generator,
     camera: Camera,
     subjects: Sequence[Float[np.ndarray, "T n 3"]],
-    seats_: Sequence[Seat],
+    seating: Sequence[Seat],
     pack: Pack,
     pictures: Pictures | None = None,
 ) -> Stage:
@@ -77,14 +77,14 @@ def build(
       camera: stays outside of everything that is built.
       subjects: [T, n, 3] world positions that bound each subject, the main one first: see
         `cameras.sample`.
-      seats_: what subjects sit or lie on: furniture is put exactly under them.
-      pack: panoramas.
+      seating: what subjects sit or lie on: furniture is put exactly under them.
+      pack: panoramas; places are made up where it has none.
       pictures: the user's own, or None.
     """
     space = Space(camera, subjects)
-    style = _choose(rng, space, pictures)
+    style = _choose(rng, space, pack, pictures)
     seat_rng, place_rng, front_rng = rng.spawn(3)
-    built = [seats.build(seat_rng, seat, space) for seat in seats_]
+    built = [seats.build(seat_rng, seat, space) for seat in seating]
     for meshes, _ in built:
         space.reserve(meshes)
     place = _PLACES[style](place_rng, space, pack, pictures)
@@ -97,7 +97,7 @@ def build(
     return Stage(meshes, place.lighting, place.backdrop, meta)
 
 
-def _choose(rng: np.random.Generator, space: Space, pictures: Pictures | None) -> str:
+def _choose(rng: np.random.Generator, space: Space, pack: Pack, pictures: Pictures | None) -> str:
     """A style that suits the camera.
 
     There are no rooms about distant or very high cameras, and fewer panoramas before long lenses,
@@ -106,6 +106,8 @@ def _choose(rng: np.random.Generator, space: Space, pictures: Pictures | None) -
     weights = dict(STYLES)
     if pictures is None:
         weights["picture"] = 0.0
+    if not panorama.available(pack):
+        weights["panorama"] = 0.0
     weights["panorama"] *= min(1.0, SHARP_PX / panorama.texel_px(space))
     highest = float(space.eyes[:, 1].max())
     if space.distance_m > room.FARTHEST_M or highest > room.HIGHEST_M:
@@ -116,7 +118,7 @@ def _choose(rng: np.random.Generator, space: Space, pictures: Pictures | None) -
     return str(rng.choice(list(weights), p=shares / shares.sum()))
 
 
-def _panorama(rng, space: Space, pack: Pack, pictures) -> Stage:
+def _panorama(rng: np.random.Generator, space: Space, pack: Pack, _: Pictures | None) -> Stage:
     name, image, light = panorama.load(rng, pack)
     meshes = [panorama.ground(rng, name, image, light, space)]
     things = (*furniture.ABOUT, plants.potted, furniture.armchair)
@@ -127,15 +129,19 @@ def _panorama(rng, space: Space, pack: Pack, pictures) -> Stage:
     return Stage(meshes, light, panorama.backdrop(image, space), {"panorama": name})
 
 
-def _room(rng, space: Space, pack: Pack, pictures) -> Stage:
+def _room(rng: np.random.Generator, space: Space, pack: Pack, _: Pictures | None) -> Stage:
     meshes, light, meta = room.build(rng, space)
-    name, image, _ = panorama.load(rng, pack, panorama.OUTDOORS)
+    if panorama.available(pack):
+        name, image = panorama.load(rng, pack, panorama.OUTDOORS)[:2]
+    else:
+        image, _light, name = sky.build(rng)
+    # Days are brighter than rooms.
     outside = panorama.backdrop(image * np.float32(rng.uniform(0.8, 3.0)), space)
-    return Stage(meshes, light, outside, {**meta, "panorama": name})
+    return Stage(meshes, light, outside, {**meta, "outside": name})
 
 
-def _outdoors(rng, space: Space, pack: Pack, pictures) -> Stage:
-    if rng.random() < 0.4:
+def _outdoors(rng: np.random.Generator, space: Space, pack: Pack, _: Pictures | None) -> Stage:
+    if rng.random() < 0.4 and panorama.available(pack):
         name, image, light = panorama.load(rng, pack, panorama.OPEN)
     else:
         image, light, name = sky.build(rng)
@@ -145,7 +151,7 @@ def _outdoors(rng, space: Space, pack: Pack, pictures) -> Stage:
     return Stage(meshes, light, panorama.backdrop(image, space), {"sky": name})
 
 
-def _studio(rng, space: Space, pack: Pack, pictures) -> Stage:
+def _studio(rng: np.random.Generator, space: Space, pack: Pack, _: Pictures | None) -> Stage:
     meshes, meta = studio.build(rng, space)
     light = lamps.studio(rng, _front(space))
     if rng.random() < 0.3:
@@ -154,16 +160,17 @@ def _studio(rng, space: Space, pack: Pack, pictures) -> Stage:
     return Stage(meshes, light, _plain(np.full(3, 0.05)), meta)
 
 
-def _collage(rng, space: Space, pack: Pack, pictures) -> Stage:
+def _collage(rng: np.random.Generator, space: Space, pack: Pack, _: Pictures | None) -> Stage:
     return _flat(rng, space, collage.draw(rng), {})
 
 
-def _picture(rng, space: Space, pack: Pack, pictures: Pictures) -> Stage:
+def _picture(rng: np.random.Generator, space: Space, _: Pack, pictures: Pictures | None) -> Stage:
+    assert pictures is not None  # or its weight is 0
     name, image = pictures.sample(rng)
     return _flat(rng, space, image, {"picture": name})
 
 
-def _flat(rng, space: Space, image: np.ndarray, meta: dict[str, Any]) -> Stage:
+def _flat(rng: np.random.Generator, space: Space, image: np.ndarray, meta: dict[str, Any]) -> Stage:
     """Subjects before a flat picture, in a light that knows nothing of it."""
     camera = space.camera
     backdrop = picture_files.drifting(rng, image, len(camera.rotation), camera.size)
