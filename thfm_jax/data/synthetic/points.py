@@ -84,9 +84,13 @@ def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, point
             mesh.albedo, size, u * size, v * size, level, share, probes, du, dv
         )
         tint = mesh.tint
-        points.albedo[n, 0] = red * (w0 * tint[i, 0] + w1 * tint[j, 0] + w2 * tint[k, 0])
-        points.albedo[n, 1] = green * (w0 * tint[i, 1] + w1 * tint[j, 1] + w2 * tint[k, 1])
-        points.albedo[n, 2] = blue * (w0 * tint[i, 2] + w1 * tint[j, 2] + w2 * tint[k, 2])
+        # Tints may brighten, but nothing reflects more than it gets.
+        red *= w0 * tint[i, 0] + w1 * tint[j, 0] + w2 * tint[k, 0]
+        green *= w0 * tint[i, 1] + w1 * tint[j, 1] + w2 * tint[k, 1]
+        blue *= w0 * tint[i, 2] + w1 * tint[j, 2] + w2 * tint[k, 2]
+        points.albedo[n, 0] = min(red, 1.0)
+        points.albedo[n, 1] = min(green, 1.0)
+        points.albedo[n, 2] = min(blue, 1.0)
 
         normals = mesh.normals
         nx = w0 * normals[i, 0] + w1 * normals[j, 0] + w2 * normals[k, 0]
