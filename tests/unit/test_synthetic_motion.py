@@ -65,10 +65,11 @@ def test_feet_neither_sink_nor_slide(model, shape, kind):
     motion = sample(np.random.default_rng(_seed(kind)), model, shape, 25, 30.0, kind=kind)
     skin = _skin(model, shape, motion)
     floor = motion.seat.height if motion.seat and kind == "lie" else 0.0
-    assert skin[..., 1].min() > floor - 0.012
+    assert skin[..., 1].min() > floor - 0.01
     for side, sole in enumerate(_soles(model, shape)):
         standing = motion.contact[1:, side] & motion.contact[:-1, side]
-        moved = np.linalg.norm(np.diff(skin[:, sole], axis=0), axis=-1)
+        along = skin[:, sole][..., [0, 2]]
+        moved = np.linalg.norm(np.diff(along, axis=0), axis=-1)
         # Of a rolling foot, the heel or the ball rests.
         assert (moved.min(1)[standing] < 0.005).all()
 

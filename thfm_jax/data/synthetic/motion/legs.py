@@ -172,11 +172,15 @@ def _lift_heels(
 
 
 def _on_tiptoe(rig: Rig, ankle: np.ndarray, toes: np.ndarray, slack: np.ndarray) -> np.ndarray:
-    """Ankles raised where toes bend no further, so that their tips do not enter the ground."""
+    """Ankles raised so that toes bent by `toes` [2, T] lie on the ground and not in it.
+
+    The outer toes begin behind the ball; and where toes bend no further, their tips turn down.
+    """
     tip = rot.length(rig.joints["toe"] - rig.joints["ball"])[:, None]
-    beyond = softplus(toes - _TOES, np.radians(1.0)) * np.maximum(1 - slack / tip, 0.0)
+    beyond = softplus(toes - _TOES, np.radians(1.0))
+    carries = np.maximum(1 - slack / tip, 0.0)
     raised = ankle.copy()
-    raised[..., 1] += tip * np.sin(beyond)
+    raised[..., 1] += carries * tip * (0.16 * np.sin(toes) + np.sin(beyond))
     return raised
 
 
