@@ -40,7 +40,7 @@ class Cut:
 
     patterns: dict[str, float]
     weaves: dict[str, float]
-    folds_m: float = 0.003
+    folds_m: float = 0.004
     upright: float = 1.5
     specular: float = 0.03
     roughness: float = 0.8
@@ -107,15 +107,15 @@ TEE = Cut(
 SHIRT = Cut(
     {"plain": 6, "stripes": 3, "checks": 1.5, "plaid": 2.5, "flowers": 1, "dots": 0.7},
     {"plain": 2, "twill": 1},
-    folds_m=0.0035,
+    folds_m=0.0045,
 )
 KNIT = Cut(
     {"plain": 6, "hoops": 2, "heather": 2, "zigzag": 0.6, "blocks": 0.7},
     {"rib": 2, "cable": 1.5, "fleece": 1},
-    folds_m=0.003,
+    folds_m=0.004,
     sheen=0.35,
 )
-DENIM = Cut({"plain": 1}, {"twill": 1}, folds_m=0.003, upright=0.8)
+DENIM = Cut({"plain": 1}, {"twill": 1}, folds_m=0.004, upright=0.8)
 WOVEN = Cut({"plain": 8, "stripes": 0.6, "checks": 0.5, "camouflage": 0.3, "heather": 1},
             {"plain": 2, "twill": 2, "smooth": 1})  # fmt: skip
 SPORT = Cut({"plain": 4, "blocks": 3, "gradient": 0.7, "camouflage": 0.3, "zigzag": 0.3},
@@ -123,14 +123,14 @@ SPORT = Cut({"plain": 4, "blocks": 3, "gradient": 0.7, "camouflage": 0.3, "zigza
 COAT = Cut(
     {"plain": 7, "checks": 0.5, "plaid": 1, "heather": 2},
     {"plain": 1, "twill": 1, "fleece": 1},
-    folds_m=0.003,
+    folds_m=0.004,
 )
 DOWN = Cut({"plain": 3, "blocks": 1}, {"quilt": 1}, 0.003, specular=0.05, roughness=0.45)
 LEATHER = Cut({"plain": 1}, {"leather": 1}, 0.0025, specular=0.06, roughness=0.38, sheen=0.0)
 SILK = Cut(
     {"plain": 4, "flowers": 2, "gradient": 0.6, "dots": 0.6, "leopard": 0.4, "tie_dye": 0.3},
     {"smooth": 1},
-    folds_m=0.004,
+    folds_m=0.005,
     upright=3.0,
     specular=0.05,
     roughness=0.35,
@@ -139,7 +139,7 @@ DRESS = Cut(
     {"plain": 5, "flowers": 3, "dots": 1.5, "hoops": 1, "stripes": 0.6, "leopard": 0.4,
      "plaid": 0.5, "gradient": 0.5, "zigzag": 0.3},
     {"plain": 2, "smooth": 1},
-    folds_m=0.004,
+    folds_m=0.005,
     upright=3.0,
 )  # fmt: skip
 STRETCH = Cut({"plain": 6, "blocks": 1, "leopard": 0.3, "gradient": 0.3, "tie_dye": 0.3},

@@ -17,10 +17,10 @@ from thfm_jax.data.synthetic.trims import Trim
 
 _NECK_SIDE_Y = 0.572  # where the neck meets the shoulders
 STRETCHY = Fabric(pull=0.7, push=0.5, bend=0.2, memory=0.2, damping=0.3, crease=0.01)
-THIN = Fabric(pull=0.8, push=0.05, bend=0.03, memory=0.01, damping=0.12, crease=0.06)
-FIRM = Fabric(pull=0.9, push=0.15, bend=0.12, memory=0.02, damping=0.2, crease=0.05)
-STIFF = Fabric(pull=0.9, push=0.35, bend=0.3, memory=0.05, damping=0.25, crease=0.035)
-FLOWING = Fabric(pull=0.85, push=0.05, bend=0.03, memory=0.004, damping=0.08, crease=0.05)
+THIN = Fabric(pull=0.8, push=0.05, bend=0.03, memory=0.01, damping=0.12, crease=0.09)
+FIRM = Fabric(pull=0.9, push=0.15, bend=0.12, memory=0.02, damping=0.2, crease=0.07)
+STIFF = Fabric(pull=0.9, push=0.35, bend=0.3, memory=0.05, damping=0.25, crease=0.045)
+FLOWING = Fabric(pull=0.85, push=0.05, bend=0.03, memory=0.004, damping=0.08, crease=0.08)
 HEMMED = Trim(trims.HEM, "all")
 
 

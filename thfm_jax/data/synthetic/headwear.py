@@ -19,6 +19,7 @@ KINDS: tuple[str, ...] = (
 )  # fmt: skip
 HIDE_HAIR: tuple[str, ...] = ("headscarf",)
 _SIDES = 40
+_SCARF = cloth.Fabric(push=0.4, bend=0.4, crease=0.02)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -235,7 +236,7 @@ def _cape(rng: np.random.Generator, head: Head, look: Material) -> Mesh:
     hold = cloth.Hold(target, leash.astype(np.float32), target, target,
                       np.full(target.shape[:2], -2, np.float32), capsules)  # fmt: skip
     triangles = grid(len(rest), _SIDES + 1)
-    moved = cloth.drape(rng, rest.reshape(-1, 3), triangles, hold, cloth.Fabric(), head.fps)
+    moved = cloth.drape(rng, rest.reshape(-1, 3), triangles, hold, _SCARF, head.fps)
     mesh = head.mesh(rest, look, "neck")
     return dataclasses.replace(mesh, vertices=moved, part=_cape_parts(len(rest)))
 

@@ -95,6 +95,7 @@ def _hung(
 
 
 def _mesh(solid: Solid, material: Material, vertices: np.ndarray, instance: int) -> Mesh:
+    """Round things, which have many vertices, are shaded smoothly."""
     return Mesh(
         vertices,
         solid.triangles,
@@ -102,7 +103,7 @@ def _mesh(solid: Solid, material: Material, vertices: np.ndarray, instance: int)
         material,
         instance,
         part=np.full(len(solid.triangles), parts.INDEX["held"], np.uint8),
-        smooth_normals=False,
+        smooth_normals=len(vertices[0]) > 120,
     )
 
 

@@ -18,6 +18,7 @@ from thfm_jax.data.synthetic.suit import Suit
 
 _COVER_M = 0.025  # skin this far inside a garment's edge is not drawn
 _LAYER_M = 0.003
+_EDGE_M, _TRIM_M = 0.03, 0.006  # where trims make a garment thicker, and by how much
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Cloth:
       normal_ids: [V] int32.
       position: [V, 3] float32 on the base mesh, in the frame of `suit`.
       arm: [V] float32 metres along the arm: see `suit.Suit`.
+      on_suit: [V] int32 the suit's vertex beneath; -1 where a skirt spans the legs.
     """
 
     vertices: np.ndarray
@@ -43,17 +45,26 @@ class Cloth:
     normal_ids: np.ndarray
     position: np.ndarray
     arm: np.ndarray
+    on_suit: np.ndarray
+
+    def without(self, hidden: np.ndarray) -> "Cloth":
+        """What is left where `hidden` [N] bool, at the suit's vertices, does not cover it."""
+        gone = (self.on_suit >= 0) & hidden[self.on_suit]
+        kept = ~gone[self.triangles].all(axis=1)
+        return dataclasses.replace(self, triangles=self.triangles[kept], part=self.part[kept])
 
     def mesh(self, material: Material, instance: int) -> Mesh:
+        """The garment, drawn; vertices that no triangle needs are dropped."""
+        used, corners = np.unique(self.triangles, return_inverse=True)
         return Mesh(
-            self.vertices,
-            self.triangles,
-            self.uv,
+            self.vertices[:, used],
+            corners.reshape(-1, 3).astype(np.int32),
+            self.uv[used],
             material,
             instance,
-            self.template,
+            self.template[used],
             self.part,
-            normal_ids=self.normal_ids,
+            normal_ids=self.normal_ids[used],
         )
 
 
@@ -96,7 +107,9 @@ class Tailor:
     Attributes:
       suit, gown: what garments are cut from.
       height: [T, N] float32 metres of cloth above the suit so far.
-      covered: [N] float32 metres inside of the edge of some garment; both at the suit's vertices.
+      fields: for each garment so far, [N] float32 metres inside of its edge.
+
+    `N` are the suit's vertices.
     """
 
     def __init__(self, model: BodyModel, shape: Shape, posed: Posed, fps: float):
@@ -105,7 +118,7 @@ class Tailor:
         self._bodies: dict[int, _Body] = {}
         count = len(self.suit.position)
         self.height = np.zeros((len(posed.vertices), count), np.float32)
-        self.covered = np.full(count, -1, np.float32)
+        self.fields: list[np.ndarray] = []
 
     def body(self, of: Suit) -> _Body:
         """A suit on this person."""
@@ -151,11 +164,16 @@ class Tailor:
     def bare(self) -> np.ndarray:
         """[V] bool, the model's vertices that no garment hides."""
         nearest = suit.near_skin(self._model)
-        return (nearest < 0) | (self.covered[nearest] < _COVER_M)
+        return (nearest < 0) | ~self.hidden(0)[nearest]
+
+    def hidden(self, layer: int) -> np.ndarray:
+        """[N] bool, where the garments from the one numbered `layer` on hide what is beneath."""
+        edges = self.fields[layer:]
+        return np.max(edges, axis=0) > _COVER_M if edges else np.zeros(len(self.height[0]), bool)
 
     def cover(self, field: np.ndarray) -> None:
-        """Notes that something hides the skin where `field` [N] is above 0, metres from its edge."""
-        self.covered = np.maximum(self.covered, field)
+        """Notes a garment that covers where `field` [N] is above 0, metres from its edge."""
+        self.fields.append(field.astype(np.float32))
 
     def _legs(self, close: np.ndarray) -> np.ndarray:
         """Capsules [T, C, 8] for cloth that does not lie on the skin everywhere."""
@@ -173,32 +191,30 @@ class Tailor:
     ) -> None:  # fmt: skip
         """Raises what the next garment lies on, and hides the skin beneath."""
         of = pattern.suit
-        if not of.close.all():
-            self._hide_legs(of, pattern.field)
-        self.covered[of.on_suit[of.close]] = np.maximum(
-            self.covered[of.on_suit[of.close]], pattern.field[of.close]
-        )
+        field = np.full(len(self.suit.position), -1, np.float32)
+        field[of.on_suit[of.close]] = pattern.field[of.close]
+        self.cover(np.maximum(field, self._over_legs(of, pattern.field)))
         height = np.einsum("tvc,tvc->tv", draped - floor, normals, optimize=False)
+        height += np.where(piece(pattern.field) < _EDGE_M, np.float32(_TRIM_M), 0)
         sources = sheets.sources(piece)
         close = of.close[sources]
         kept = of.on_suit[sources[close]]
         self.height[:, kept] = np.maximum(self.height[:, kept], height[:, close])
 
-    def _hide_legs(self, of: Suit, field: np.ndarray) -> None:
-        """Hides legs that a skirt surrounds, but for a hand's breadth above its hem."""
+    def _over_legs(self, of: Suit, field: np.ndarray) -> np.ndarray:
+        """[N] how far inside a skirt that surrounds them legs are; negative for none."""
         height = np.where(of.close, 1.0, of.position[:, 1])
-        hem = height[field > 0].min()
-        front = ~of.close & (of.around[:, 0, 0] > 0.97) & (height > hem)
-        if hem < suit.GOWN_Y and (field[front] > 0).all():
-            self.cover(
-                np.minimum(
-                    suit.GOWN_Y - self.suit.position[:, 1], self.suit.position[:, 1] - hem - 0.1
-                ).astype(np.float32)
-            )
+        inside = (field > 0) & ~of.close
+        front = ~of.close & (of.around[:, 0, 0] > 0.97)
+        if not inside.any() or (field[front & (height > height[inside].min())] <= 0).any():
+            return np.full(len(self.suit.position), -1, np.float32)
+        y = self.suit.position[:, 1]
+        return np.minimum(suit.GOWN_Y - y, y - height[inside].min() - 0.1).astype(np.float32)
 
     def _finish(self, of: Suit, piece: Sheet, draped: np.ndarray, legs: bool) -> Cloth:
         fine = sheets.refine(piece.triangles, len(draped[0]))
         uv, triangles, ids = coordinates(of, piece, fine, legs)
+        below = sheets.sources(piece)[sheets.sources(fine)[ids]]
         return Cloth(
             sheets.frames(fine, draped)[:, ids],
             triangles,
@@ -208,6 +224,7 @@ class Tailor:
             ids,
             fine(piece(of.position))[ids],
             fine(piece(of.arm))[ids],
+            np.where(of.close[below], of.on_suit[below], -1).astype(np.int32),
         )
 
 

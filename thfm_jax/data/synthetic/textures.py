@@ -73,7 +73,7 @@ def _checks(rng, u, v):
 def _plaid(rng, u, v):
     count = int(rng.choice([6, 8, 10, 14]))
     weft, warp = _bands(rng, u, count), _bands(rng, v, count)
-    thread = ((np.arange(SIZE)[:, None] + np.arange(SIZE)) // 2) % 2
+    thread = (np.arange(SIZE)[:, None] + np.arange(SIZE)) % 2
     return np.where(thread == 0, weft, warp)
 
 
@@ -190,7 +190,7 @@ def folds(variant: int, strength: float, upright: float) -> np.ndarray:
     rng = np.random.default_rng((variant, 83))
     vertical, horizontal = np.fft.fftfreq(SIZE, 1 / SIZE), np.fft.rfftfreq(SIZE, 1 / SIZE)
     frequency = np.hypot(vertical[:, None] * upright, horizontal)
-    gain = np.exp(-((np.log(frequency + 1e-3) - np.log(5.0)) ** 2) / 0.7)
+    gain = np.exp(-((np.log(frequency + 1e-3) - np.log(8.0)) ** 2) / 0.6)
     field = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((SIZE, SIZE))) * gain, s=(SIZE, SIZE))
     field /= field.std()
     ridges = np.sqrt(np.abs(field) + 0.02) * np.sign(field)

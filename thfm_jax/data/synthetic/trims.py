@@ -113,7 +113,10 @@ def _draw(
     beyond = _unit(_evened(np.cross(along, out)))
     out = _unit(_evened(out))
     size = (amount * trim.scale).astype(np.float32)[:, None]
-    rings = [edge + size * (a * beyond + b * out) for a, b in np.array(trim.profile, np.float32)]
+    rings = [
+        edge + _evened(size * (a * beyond + b * out), 4) / 4**4
+        for a, b in np.array(trim.profile, np.float32)
+    ]
     count, number = len(line), len(rings)
     step = np.linalg.norm(np.diff(edge[0], axis=0, append=edge[0, :1]), axis=1)
     length = np.concatenate([[0], step.cumsum()])
@@ -135,12 +138,13 @@ def _draw(
         ids.reshape(-1).astype(np.int32),
         np.tile(cloth.position[rows], (number, 1)),
         np.tile(cloth.arm[rows], number),
+        np.tile(cloth.on_suit[rows], number),
     )
 
 
-def _evened(vectors: np.ndarray) -> np.ndarray:
-    """Vectors [T, L, 3] along a closed line, averaged with their neighbours'."""
-    for _ in range(3):
+def _evened(vectors: np.ndarray, times: int = 6) -> np.ndarray:
+    """Vectors [T, L, 3] along a closed line, summed with their neighbours' to 4 shares each time."""
+    for _ in range(times):
         vectors = np.roll(vectors, 1, axis=1) + 2 * vectors + np.roll(vectors, -1, axis=1)
     return vectors
 
@@ -162,4 +166,5 @@ def _joined(pieces: list[Cloth]) -> Cloth:
         np.concatenate(ids).astype(np.int32),
         np.concatenate([piece.position for piece in pieces]),
         np.concatenate([piece.arm for piece in pieces]),
+        np.concatenate([piece.on_suit for piece in pieces]),
     )

@@ -24,7 +24,7 @@ from thfm_jax.data.synthetic.ensembles import STYLES, Ensemble
 from thfm_jax.data.synthetic.garments import Garment
 from thfm_jax.data.synthetic.scene import Material, Mesh
 from thfm_jax.data.synthetic.skin import Skin
-from thfm_jax.data.synthetic.tailor import Tailor
+from thfm_jax.data.synthetic.tailor import Cloth, Tailor
 
 __all__ = ["STYLES", "Outfit", "dress"]
 
@@ -93,9 +93,10 @@ def dress(
     ensemble = ensembles.choose(cloth_rng, shape.phenotype, style)
     look = (skin.cartoon if flat else skin.sample)(skin_rng, shape.phenotype)
     tailor = Tailor(model, shape, posed, fps)
-    worn, meta = _clothes(cloth_rng, person, tailor, ensemble)
-    worn += _shoes(shoe_rng, person, tailor, ensemble, meta)
-    others, hidden = _others(worn_rng, person, tailor, ensemble)
+    sewn, meta = _clothes(cloth_rng, person, tailor, ensemble)
+    footwear = _shoes(shoe_rng, person, tailor, ensemble, meta)
+    laid, others, hidden = _others(worn_rng, person, tailor, ensemble)
+    worn = _drawn(sewn + laid, tailor, instance) + footwear
     bare = tailor.bare() & ~hidden
     age = shape.phenotype.age_years
     body = [skin.mesh(skin_rng, model, posed, bare, look, age, instance, flat)]
@@ -117,11 +118,20 @@ def dress(
     return Outfit(body + head + worn + others, meta)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Sewn:
+    """A garment or a trim: its surface, material, and number in the tailor's order."""
+
+    cloth: Cloth
+    material: Material
+    layer: int
+
+
 def _clothes(
     rng: np.random.Generator, person: _Person, tailor: Tailor, ensemble: Ensemble
-) -> tuple[list[Mesh], dict[str, Any]]:
+) -> tuple[list[_Sewn], dict[str, Any]]:
     """Garments in their order, and what to note about them."""
-    meshes: list[Mesh] = []
+    sewn: list[_Sewn] = []
     meta: dict[str, Any] = {"garments": []}
     matching: np.ndarray | None = None
     for maker in ensemble.layers:
@@ -130,33 +140,49 @@ def _clothes(
         base = _base_colour(rng, cut, ensemble.boldness)
         if ensemble.matched and cut is fabrics.SUITING:
             base = matching = base if matching is None else matching
-        look, made = _sewn(rng, person, tailor, garment, cut, base, ensemble.boldness)
-        meshes += made
+        look = fabrics.make(rng, cut, base, ensemble.boldness, person.flat, garment.marks)
+        sewn += _sewn(rng, tailor, garment, look)
         meta["garments"].append(garment.name)
         on_legs = garment.pattern.legs or "skirt" in garment.name
         if maker is not accessories.socks:
             meta["bottom_rgb" if on_legs else "top_rgb"] = colours.srgb(look.colour)
     if ensemble.belted is not None:
         strap = accessories.belt(rng, tailor, ensemble.belted)
-        meshes += _sewn(rng, person, tailor, strap, fabrics.LEATHER, colours.leather(rng), 0.1)[1]
+        sewn += _sewn(rng, tailor, strap, _plain_look(rng, person, strap, 0.1))
         meta["garments"].append("belt")
-    return meshes, meta
+    return sewn, meta
 
 
 def _sewn(
-    rng: np.random.Generator, person: _Person, tailor: Tailor, garment: Garment, cut: fabrics.Cut,
-    base: np.ndarray, boldness: float,
-) -> tuple[fabrics.Look, list[Mesh]]:  # fmt: skip
-    """A garment with its trims."""
-    look = fabrics.make(rng, cut, base, boldness, person.flat, garment.marks)
+    rng: np.random.Generator, tailor: Tailor, garment: Garment, look: fabrics.Look
+) -> list[_Sewn]:
+    """A garment and its trims."""
+    layer = len(tailor.fields)
     surface = tailor.sew(rng, garment.pattern)
-    meshes = [surface.mesh(look.material, person.instance)]
-    other = colours.cloth(rng, boldness)
-    for trim, edge in trims.sew(surface, garment.trims):
-        plain = Material(other.reshape(1, 1, 3), roughness=0.8, wrap=0.15)
-        material = look.material if trim.fabric == "own" else plain
-        meshes.append(edge.mesh(material, person.instance))
-    return look, meshes
+    plain = Material(colours.cloth(rng).reshape(1, 1, 3), roughness=0.8, wrap=0.15)
+    edges = [
+        _Sewn(edge, look.material if trim.fabric == "own" else plain, layer)
+        for trim, edge in trims.sew(surface, garment.trims)
+    ]
+    return [_Sewn(surface, look.material, layer), *edges]
+
+
+def _plain_look(
+    rng: np.random.Generator, person: _Person, garment: Garment, boldness: float
+) -> fabrics.Look:
+    cut = garment.cuts[int(rng.integers(len(garment.cuts)))]
+    base = _base_colour(rng, cut, boldness)
+    return fabrics.make(rng, cut, base, boldness, person.flat, garment.marks)
+
+
+def _drawn(sewn: list[_Sewn], tailor: Tailor, instance: int) -> list[Mesh]:
+    """What is seen of all layers: nothing of one that another covers."""
+    meshes = []
+    for piece in sewn:
+        left = piece.cloth.without(tailor.hidden(piece.layer + 1))
+        if len(left.triangles):
+            meshes.append(left.mesh(piece.material, instance))
+    return meshes
 
 
 def _base_colour(rng: np.random.Generator, cut: fabrics.Cut, boldness: float) -> np.ndarray:
@@ -226,16 +252,14 @@ def _head(
 
 def _others(
     rng: np.random.Generator, person: _Person, tailor: Tailor, ensemble: Ensemble
-) -> tuple[list[Mesh], np.ndarray]:
-    """What lies on the clothes, and [V] bool the skin that it and headwear hide."""
-    model, meshes = person.model, []
+) -> tuple[list[_Sewn], list[Mesh], np.ndarray]:
+    """What lies on the clothes, what else is worn, and [V] bool the skin that these hide."""
+    model, laid, meshes = person.model, [], []
     hidden = np.zeros(len(model.rest), bool)
     for name in ensemble.worn:
         if name in _LAID_ON:
             garment = _LAID_ON[name](rng, tailor)
-            cut = garment.cuts[int(rng.integers(len(garment.cuts)))]
-            base = _base_colour(rng, cut, ensemble.boldness)
-            meshes += _sewn(rng, person, tailor, garment, cut, base, 0.3)[1]
+            laid += _sewn(rng, tailor, garment, _plain_look(rng, person, garment, 0.3))
     if "backpack" in ensemble.worn:
         off = float(tailor.height.mean()) + 0.01
         meshes.append(props.backpack(rng, model, person.shape, person.posed, off, person.instance))
@@ -246,4 +270,4 @@ def _others(
         meshes.append(accessories.gloves(model, person.posed, look.material, person.instance))
     if "headscarf" in ensemble.worn:
         hidden |= model.regions["ears"] > 0.1
-    return meshes, hidden
+    return laid, meshes, hidden
