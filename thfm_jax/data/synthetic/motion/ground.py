@@ -183,7 +183,7 @@ def _on_back(rng: np.random.Generator, actor: Actor, floor: float) -> Script:
     pose = Pose(-90, tuple((48, 6, -6, 88, -30) if up else (2, 9, -14, 6, -32) for up in bent))
     angles = _legs(rng, pose)
     head = np.radians(rng.normal(0, (8, 5, 25)))
-    hands = [_beside(rng, actor, side, front=False) for side in (0, 1)]
+    hands = [_beside(rng, side, front=False) for side in (0, 1)]
 
     def posture(time: np.ndarray) -> Posture:
         pelvis = tilt(np.full(len(time), -np.pi / 2), 0 * time, 0 * time)
@@ -203,7 +203,7 @@ def _on_belly(rng: np.random.Generator, actor: Actor, floor: float) -> Script:
     propped = rng.random() < 0.5
     turn = np.radians(rng.choice([-1, 1]) * rng.uniform(35, 68)) * (not propped)
     rise = np.radians(rng.uniform(24, 34)) if propped else 0.0
-    hands = [_beside(rng, actor, side, front=True) for side in (0, 1)]
+    hands = [_beside(rng, side, front=True) for side in (0, 1)]
     if propped:
         hands = [_prop(rng, side) for side in (0, 1)]
 
@@ -257,7 +257,7 @@ def _legs_of(rng: np.random.Generator, legs_deg):
     )
 
 
-def _beside(rng: np.random.Generator, actor: Actor, side: int, front: bool):
+def _beside(rng: np.random.Generator, side: int, front: bool):
     """A hand that lies on the ground beside the body, from the hip to above the head."""
     angle = np.radians(rng.uniform(15, 165))
     length = rng.uniform(0.75, 0.95) if angle < 1.2 else rng.uniform(0.45, 0.9)

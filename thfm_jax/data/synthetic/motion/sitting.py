@@ -4,7 +4,7 @@ import numpy as np
 
 from thfm_jax.data.synthetic.motion import gestures, legs
 from thfm_jax.data.synthetic.motion.actor import Actor, tilt
-from thfm_jax.data.synthetic.motion.curves import Keys, Noise, smoothstep
+from thfm_jax.data.synthetic.motion.curves import Keys, Noise, smoothstep, softplus
 from thfm_jax.data.synthetic.motion.posture import Feet, Posture, Reach
 from thfm_jax.data.synthetic.motion.script import Script, Seat
 
@@ -28,9 +28,7 @@ def _seat_height(rng: np.random.Generator, actor: Actor) -> float:
     return float((rig.lengths["shank"] + rig.ankle_height).mean()) * rng.uniform(0.78, 1.02)
 
 
-def _sitting_feet(
-    rng: np.random.Generator, actor: Actor, high: bool
-) -> "tuple[np.ndarray, np.ndarray]":
+def _sitting_feet(rng: np.random.Generator, actor: Actor) -> tuple[np.ndarray, np.ndarray]:
     """Ground points [2, 1, 3] and yaw [2, 1] of feet in front of a seat."""
     rig = actor.rig
     half = float(rig.joints["hip"][:, 0].mean())
@@ -47,7 +45,7 @@ def sit(rng: np.random.Generator, actor: Actor) -> Script:
     """Sits on a seat, upright, bent forward or leaning back, the feet down or the legs crossed."""
     rig = actor.rig
     height = _seat_height(rng, actor)
-    ground, yaw = _sitting_feet(rng, actor, high=False)
+    ground, yaw = _sitting_feet(rng, actor)
     back = np.radians(rng.choice([rng.uniform(-4, 8), rng.uniform(8, 24), rng.uniform(-32, -12)]))
     shift = Noise.draw(rng, 3, 0.25)
     style = rng.choice(["down", "crossed", "ankle", "heels"], p=[0.55, 0.2, 0.1, 0.15])
@@ -106,6 +104,9 @@ def _crossed(
         np.radians(knee) * ones + swing,
         np.radians(ankle) * ones + 2 * swing,
     )
+    # Toes that hang stay above the ground beneath a low seat.
+    clear = (actor.rig.ankle_height + 0.12 * actor.rig.size)[:, None]
+    free.ankle[..., 1] = clear + softplus(free.ankle[..., 1] - clear, 0.01)
     return legs.exchange(feet, free, over)
 
 
@@ -113,7 +114,7 @@ def sit_down(rng: np.random.Generator, actor: Actor) -> Script:
     """Sits down and gets up."""
     rig = actor.rig
     height = _seat_height(rng, actor)
-    ground, yaw = _sitting_feet(rng, actor, high=False)
+    ground, yaw = _sitting_feet(rng, actor)
     ground[:, :, 2] = np.minimum(ground[:, :, 2], 0.95 * rig.lengths["thigh"].mean())
     down = Keys.draw(rng, np.array([0.0, 1.0]), (1.0, 1.8), (0.4, 1.5))
     thigh = float(rig.lengths["thigh"].mean())
