@@ -1,6 +1,7 @@
 """From a command line to stored clips, as a user runs it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -65,12 +66,8 @@ def test_the_same_command_again_finds_everything_done(stored):
     [
         (["--split=tests"], f"no split 'tests': there are {', '.join(generator.SPLITS)}"),
         (["--size=256"], "--size takes a height and a width, not 256"),
-        (["--supersampling=2"], "supersampling is odd, not 2"),
-        (["--frames=0"], "a clip has at least one frame, not 0"),
-        (["--clips=0"], "a dataset has at least one clip"),
         (["--assets=nowhere.npz"], "experiments.build_assets"),
-        (["--seed=8"], "holds train with other settings: seed 7, not 8"),
-        (["--frames=3"], "frames 2, not 3"),
+        (["--seed=8", "--frames=3"], "train with other settings: seed 7, not 8, frames 2, not 3"),
     ],
 )
 def test_bad_arguments_give_one_line_and_change_nothing(stored, arguments, message):
@@ -95,21 +92,22 @@ def test_a_folder_without_pictures_is_named(tmp_path):
     assert done.returncode == 1 and str(tmp_path / "pictures") in done.stderr
 
 
-def test_verify_names_what_is_damaged(pack, tmp_path):
-    run(tmp_path, "--clips=1", *TINY)
-    (path,) = tmp_path.glob("thfm_humans-*.array_record-*")
+def test_verify_names_what_is_damaged(stored, tmp_path):
+    folder = shutil.copytree(stored, tmp_path / "copy")
+    path = sorted(folder.glob("thfm_humans-train.array_record-*"))[1]
     content = bytearray(path.read_bytes())
     content[content.index(b"THFM") + 1000] ^= 1
     path.write_bytes(content)
-    done = run(tmp_path, "--clips=1", "--verify", *TINY)
+    done = run(folder, "--clips=2", "--seed=7", "--verify", *TINY)
     assert done.returncode == 1
     assert f"fault: {path}, record 0" in done.stderr and "the same command makes" in done.stderr
     path.unlink()
-    assert run(tmp_path, "--clips=1", "--verify", *TINY).returncode == 0
+    assert run(folder, "--clips=2", "--seed=7", "--verify", *TINY).returncode == 0
+    assert path.read_bytes() == (stored / path.name).read_bytes()
 
 
 def test_ctrl_c_ends_it_and_the_same_command_goes_on(tmp_path):
-    arguments = ("--clips=6", "--shard_clips=2", *TINY)
+    arguments = ("--clips=4", "--shard_clips=2", *TINY)
     program = subprocess.Popen(
         command(tmp_path, *arguments), start_new_session=True, stderr=subprocess.PIPE, text=True
     )
@@ -122,9 +120,9 @@ def test_ctrl_c_ends_it_and_the_same_command_goes_on(tmp_path):
     assert "Traceback" not in said and not list(tmp_path.glob(".*.partial"))
     done = run(tmp_path, *arguments, "--verify")
     assert done.returncode == 0, done.stderr
-    assert len(reading.open(tmp_path)) == 6
+    assert len(reading.open(tmp_path)) == 4
 
 
 def test_a_clip_of_17_frames_of_256_pixels_fits_into_two_and_a_half_megabytes(pack):
-    sizes = [len(encoding.encode(generate(pack, 0, index, Settings()))) for index in range(3)]
+    sizes = [len(encoding.encode(generate(pack, 0, index, Settings()))) for index in range(2)]
     assert max(sizes) <= 2_500_000
