@@ -14,6 +14,7 @@ LEVELS = {
     "config": 0,
     "joints": 0,
     "sharding": 0,
+    "jaxpr_flops": 0,
     "hlo": 0,
     "ops": 1,
     "measure": 0,
@@ -26,6 +27,8 @@ LEVELS = {
     "outputs": 4,
     "predict": 4,
     "training": 4,
+    "topology": 4,
+    "programs": 5,
     "convert": 5,
 }
 
