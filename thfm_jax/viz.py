@@ -139,6 +139,11 @@ def matte_picture(alpha: Float[np.ndarray, "H W"]) -> Picture:
     return np.repeat(_to_bytes(alpha)[..., None], 3, axis=-1)
 
 
+def ids_picture(ids: UInt8[np.ndarray, "H W"]) -> Picture:
+    """A colour for each number, neighbouring numbers far apart; 0 is dark."""
+    return np.take(_id_colours(), ids, axis=0)
+
+
 def points_picture(
     picture: Picture,
     points: Float[np.ndarray, "K 3"],
@@ -213,6 +218,18 @@ def _depth_colours() -> UInt8[np.ndarray, "256 3"]:
     stops = np.array(_DEPTH_STOPS)
     at = np.linspace(0, 255, len(stops))
     return np.stack([np.interp(np.arange(256), at, channel) for channel in stops.T], 1).astype("u1")
+
+
+@functools.cache
+def _id_colours() -> UInt8[np.ndarray, "256 3"]:
+    """Hues a golden angle apart, in three brightnesses."""
+    number = np.arange(256)
+    hue = number * 0.381966 % 1
+    brightness = np.array([255, 200, 145])[number // 7 % 3]
+    channel = np.abs((hue[:, None] * 6 + [0, 4, 2]) % 6 - 3) - 1
+    colours = (brightness[:, None] * (0.25 + 0.75 * np.clip(channel, 0, 1))).astype(np.uint8)
+    colours[0] = DARK
+    return colours
 
 
 def _draw_skeleton(

@@ -34,6 +34,14 @@ def test_a_flat_surface_has_a_picture():
     assert viz.depth_picture(flat, viz.depth_limits(flat)).shape == (2, 2, 3)
 
 
+def test_neighbouring_numbers_have_colours_that_differ():
+    colours = viz.ids_picture(np.arange(24, dtype=np.uint8)[None])[0].astype(int)
+    np.testing.assert_array_equal(colours[0], viz.DARK)
+    distance = np.abs(colours[:, None] - colours[None]).max(axis=-1)
+    assert distance[~np.eye(24, dtype=bool)].min() > 20
+    assert np.diagonal(distance, 1).min() > 60
+
+
 def test_normals_have_the_colours_that_people_know():
     normals = np.array([[[0, 0, 1], [1, 0, 0], [0, 1, 0], [0, 0, 0]]], np.float32)
     picture = viz.normals_picture(normals)[0]

@@ -22,6 +22,7 @@ class AugmentConfig:
       max_stride: the frames of an example are up to this many frames of the clip apart.
       reverse: chance that time runs backwards.
       zoom: range of the enlargement; 1 shows as much of the clip as has the shape of the example.
+        See `framing.about_somebody`.
       stretch: the most by which the ratio of width and height changes, as a share.
       drift: how far the view moves and zooms over the clip, as a share of itself.
       flip: chance of a mirror image.
@@ -36,7 +37,7 @@ class AugmentConfig:
 
     max_stride: int = 3
     reverse: float = 0.1
-    zoom: tuple[float, float] = (0.75, 2.0)
+    zoom: tuple[float, float] = (0.85, 2.5)
     stretch: float = 0.15
     drift: float = 0.05
     flip: float = 0.5

@@ -7,6 +7,8 @@ from thfm_jax.data.synthetic.clip import SyntheticClip
 
 # The point that a window is chosen about lies in the middle part of it, this far from its sides.
 _MARGIN = 0.1
+# Whoever is seen fills no more than this multiple of the window's shorter side by being enlarged.
+_LARGEST = 1.5
 
 
 def centred(frames: int, source: tuple[int, int], size: tuple[int, int]) -> Windows:
@@ -30,14 +32,17 @@ def about_somebody(
       rng: source of chance.
       clip: the source.
       size: (height, width) of the pictures to come.
-      zoom: range of the enlargement; 1 shows as much as fits into the source.
+      zoom: range of the enlargement; 1 shows as much as fits into the source. People that fill the
+        picture already are enlarged less.
       stretch: the most by which the ratio of the sides may change, as a share.
       drift: standard deviation of the change of place and scale over the clip, as a share.
     """
     source = clip.rgb.shape[1], clip.rgb.shape[2]
-    scale = np.exp(rng.uniform(*np.log(zoom)))
-    ratio = np.exp(rng.uniform(-1, 1) * np.log1p(stretch) / 2)
     height, width = _fitted(source, size)
+    room = _LARGEST * min(height, width) / max(_extent_px(clip), 1.0)
+    largest = max(min(zoom[1], max(room, 1.0)), zoom[0])
+    scale = np.exp(rng.uniform(*np.log([zoom[0], largest])))
+    ratio = np.exp(rng.uniform(-1, 1) * np.log1p(stretch) / 2)
     extent = np.array([width * ratio, height / ratio]) / scale
     start = _focus(rng, clip) - extent * rng.uniform(_MARGIN, 1 - _MARGIN, 2)
     ends = []
@@ -55,6 +60,13 @@ def _fitted(source: tuple[int, int], size: tuple[int, int]) -> tuple[float, floa
     """(height, width) of the largest rectangle within `source` that has the shape of `size`."""
     scale = min(source[0] / size[0], source[1] / size[1])
     return scale * size[0], scale * size[1]
+
+
+def _extent_px(clip: SyntheticClip) -> float:
+    """The longer side of the box round all people and animals of the middle frame; 0 for none."""
+    seen = clip.labels.instance[len(clip.rgb) // 2] > 0
+    sides = [np.flatnonzero(seen.any(axis=axis)) for axis in (0, 1)]
+    return float(max((side[-1] - side[0] + 1 for side in sides if len(side)), default=0))
 
 
 def _focus(rng: np.random.Generator, clip: SyntheticClip) -> np.ndarray:
