@@ -93,13 +93,11 @@ def watch(rng: np.random.Generator, tailor: Tailor) -> Garment:
 def apron(rng: np.random.Generator, tailor: Tailor) -> Garment:
     of = tailor.gown
     x, y, z = np.abs(of.position[:, 0]), of.position[:, 1], of.position[:, 2]
-    half = 0.11 + 0.09 * ramp(0.3, 0.2, y)
+    half = 0.1 + 0.1 * ramp(0.3, 0.2, y)
     top, low = between(rng, 0.38, 0.48), between(rng, -0.4, -0.2)
-    field = np.minimum(np.minimum(half - x, np.minimum(top - y, y - low)), z + 0.02)
-    band = np.minimum(0.016 - np.abs(y - 0.19), 0.3 - x)
-    loop = np.minimum(0.014 - np.abs(x - 0.075), np.minimum(y - top + 0.02, 0.2))
-    field = np.maximum(np.maximum(field, band), loop)
-    field = np.minimum(field, -0.004 - of.arm)
+    sheet = np.minimum(np.minimum(half - x, np.minimum(top - y, y - low)), z - 0.01)
+    band = 0.016 - np.abs(y - 0.19)
+    field = np.minimum(np.maximum(sheet, band), -0.004 - of.arm)
     hang = np.clip(suit.HIPS_Y - y, 0, None)
     pattern = pattern_of(of, field, 0.004 + 0 * y, 0.004 + 0.5 * hang, THIN)
     return Garment("apron", pattern, (fabrics.WOVEN, fabrics.PLAIN, fabrics.DENIM))

@@ -207,7 +207,7 @@ def _winter(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensem
 
 def _traditional(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensemble:
     shoes = {"sandals": 2.0, "flats": 1, "shoes": 1, "slippers": 1}
-    under: Wish = {None: 2, g.wide_trousers: 1}
+    under: Wish = {None: 2, g.leggings: 1}
     outer: Wish = {None: 4, g.waistcoat: 1}
     return _whole(rng, "traditional", g.robe, shoes, 0.35, under, outer, belt=0.3)
 

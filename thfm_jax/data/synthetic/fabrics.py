@@ -131,9 +131,10 @@ SILK = Cut(
     {"plain": 4, "flowers": 2, "gradient": 0.6, "dots": 0.6, "leopard": 0.4, "tie_dye": 0.3},
     {"smooth": 1},
     folds_m=0.005,
-    upright=3.0,
+    upright=2.0,
+    sheen=0.3,
     specular=0.05,
-    roughness=0.35,
+    roughness=0.5,
 )
 DRESS = Cut(
     {"plain": 5, "flowers": 3, "dots": 1.5, "hoops": 1, "stripes": 0.6, "leopard": 0.4,

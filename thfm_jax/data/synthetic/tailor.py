@@ -147,7 +147,9 @@ class Tailor:
         floor, normals = sheets.frames(piece, body.posed), sheets.frames(piece, body.normals)
         rest_floor, rest_normals = piece(body.rest), piece(body.rest_normals)
         pairs, _, _ = sheets.edges(piece.triangles)
-        rest = _relaxed(rest_floor, rest_normals, ease, pairs, np.float32(pattern.relax))
+        # Just below the hips, where skin ends, a skirt may smooth itself out.
+        firm = close | (piece(of.position)[:, 1] < suit.GOWN_Y - 0.12)
+        rest = _relaxed(rest_floor, rest_normals, ease, firm, pairs, np.float32(pattern.relax))
         lift = np.einsum("vc,vc->v", rest - rest_floor, rest_normals, optimize=False)
         hold = Hold(
             target=floor + lift[None, :, None] * normals,
@@ -182,7 +184,7 @@ class Tailor:
         on_legs = (self.suit.position[:, 1] < suit.CROTCH_Y) & (self.suit.position[:, 1] > -0.7)
         worn = float(self.height[:, on_legs].mean())
         return limbs.capsules(
-            self._model, self._shape, self._posed, limbs.LEGS, worn + 2 * _LAYER_M
+            self._model, self._shape, self._posed, limbs.LEGS, worn + 3 * _LAYER_M
         )
 
     def _note(
@@ -205,11 +207,10 @@ class Tailor:
         """[N] how far inside a skirt that surrounds them legs are; negative for none."""
         height = np.where(of.close, 1.0, of.position[:, 1])
         inside = (field > 0) & ~of.close
-        front = ~of.close & (of.around[:, 0, 0] > 0.97)
-        if not inside.any() or (field[front & (height > height[inside].min())] <= 0).any():
+        if not inside.any() or (field[~of.close & (height > height[inside].min())] <= 0).any():
             return np.full(len(self.suit.position), -1, np.float32)
         y = self.suit.position[:, 1]
-        return np.minimum(suit.GOWN_Y - y, y - height[inside].min() - 0.1).astype(np.float32)
+        return np.minimum(suit.GOWN_Y - y, y - height[inside].min() - 0.06).astype(np.float32)
 
     def _finish(self, of: Suit, piece: Sheet, draped: np.ndarray, legs: bool) -> Cloth:
         fine = sheets.refine(piece.triangles, len(draped[0]))
@@ -259,8 +260,8 @@ def coordinates(
 
 
 @njit(cache=True)
-def _relaxed(floor, normal, ease, pairs, amount):
-    """[V, 3] cloth at `ease` above its floor, smoothed where that lifts it."""
+def _relaxed(floor, normal, ease, firm, pairs, amount):
+    """[V, 3] cloth at `ease` above its floor, smoothed; where `firm`, only if that lifts it."""
     count = len(floor)
     x = np.empty_like(floor)
     for i in range(count):
@@ -284,7 +285,7 @@ def _relaxed(floor, normal, ease, pairs, amount):
                 x[i, k] += amount * np.float32(0.5) * (total[i, k] / number[i] - x[i, k])
                 height += (x[i, k] - floor[i, k]) * normal[i, k]
             lack = ease[i] - height
-            if lack > 0:
+            if lack > 0 and firm[i]:
                 for k in range(3):
                     x[i, k] += lack * normal[i, k]
     return x
