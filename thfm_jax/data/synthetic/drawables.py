@@ -29,12 +29,15 @@ class Posed(NamedTuple):
     Attributes:
       corners: [K, V, 5] float64 image points at K times while the shutter is open: see
         `raster.project`.
+      lattice: (rows, columns), K their product: the sample in row i and column j of the image is
+        taken at time (i mod rows) columns + j mod columns.
       world: [V, 3] float32 metres in the middle of the shutter's time.
       normals: [V, 3] float32 smooth unit normals in the world at that time.
       triangles, uv, tint, albedo, height: the drawable's.
     """
 
     corners: np.ndarray
+    lattice: tuple[int, int]
     world: np.ndarray
     normals: np.ndarray
     triangles: np.ndarray
@@ -70,11 +73,14 @@ class Drawable:
     def moves(self) -> bool:
         return len(self.mesh.vertices) > 1
 
-    def posed(self, view: "View", frame: int, offsets: Sequence[float]) -> Posed:
+    def posed(
+        self, view: "View", frame: int, offsets: Sequence[float], lattice: tuple[int, int] = (1, 1)
+    ) -> Posed:
         """The drawable at `frame`, its corners at `offsets`, in frames, from it."""
         mesh, world = self.mesh, self.mesh.at(frame)
         return Posed(
             corners=self.corners(view, frame, offsets),
+            lattice=lattice,
             world=world,
             normals=vertex_normals(world, mesh.triangles, self.normal_ids),
             triangles=mesh.triangles,

@@ -69,13 +69,12 @@ class Samples:
 
 
 @kernel
-def place(fragments, n, width, side):
-    """(x, y) in pixels of a fragment of an image `width` wide, `side` x `side` samples a pixel."""
+def row_and_column(fragments, n, width, side):
+    """Where a fragment's sample is in an image of `side` x `side` samples a pixel."""
     pixel, sample = fragments.pixel[n], fragments.sample[n]
     # Divisions of integers are slow, and these are exact.
     row, up = int((pixel + 0.5) * (1.0 / width)), int((sample + 0.5) * (1.0 / side))
-    column, right = pixel - row * width, sample - up * side
-    return column + (right + 0.5) * (1.0 / side), row + (up + 0.5) * (1.0 / side)
+    return row * side + up, (pixel - row * width) * side + sample - up * side
 
 
 @kernel

@@ -98,6 +98,18 @@ def footprint(ux, vx, uy, vy):
 
 
 @kernel
+def level_of_area(ux, vx, uy, vy):
+    """Nearest level for one look-up of such a pixel, which is long at grazing angles."""
+    along_x, along_y = ux * ux + vx * vx, uy * uy + vy * vy
+    square = max(min(along_x, along_y), 0.25 * max(along_x, along_y))
+    level = 0
+    while square > 1.0 and level < 16:
+        square *= 0.25
+        level += 1
+    return level
+
+
+@kernel
 def _level(size, level):
     """(first texel, side) of a level of a pyramid; the last for levels beyond it."""
     side = max(size >> level, 1)

@@ -7,7 +7,7 @@ import numpy as np
 
 from thfm_jax.data.synthetic import mipmaps
 from thfm_jax.data.synthetic.drawables import Drawable, Posed
-from thfm_jax.data.synthetic.fragments import Fragments, place
+from thfm_jax.data.synthetic.fragments import Fragments, row_and_column
 from thfm_jax.data.synthetic.jit import kernel, row3
 from thfm_jax.data.synthetic.raster import cross, homogeneous, is_behind
 
@@ -37,8 +37,7 @@ def look_up(
 ) -> Points:
     """Points of the fragments of an image `width` pixels wide, `side` x `side` samples a pixel.
 
-    `posed` are the drawables in this frame, their corners at one time, at one for each row of
-    samples in a pixel, or at one for each sample.
+    `posed` are the drawables in this frame.
     """
     count = len(fragments.pixel)
     points = Points(*(np.zeros((count, 3), np.float32) for _ in Points._fields))
@@ -60,11 +59,14 @@ def look_up(
 def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, points):
     width, side = grid
     size, relief_size = sizes
+    rows, columns = mesh.lattice
+    step = 1.0 / side
     for n in range(span[0], span[1]):
-        x, y = place(fragments, n, width, side)
+        row, column = row_and_column(fragments, n, width, side)
+        x, y = (column + 0.5) * step, (row + 0.5) * step
         f = fragments.triangle[n] - first_id
         i, j, k = row3(mesh.triangles, f)
-        at = fragments.sample[n] * len(mesh.corners) // (side * side)
+        at = (row % rows) * columns + column % columns if rows > 1 else 0
         p = homogeneous(mesh.corners, at, i)
         q, r = homogeneous(mesh.corners, at, j), homogeneous(mesh.corners, at, k)
         weights, dx, dy = _weights(p, q, r, x, y)
@@ -99,13 +101,12 @@ def _look_up(fragments, span, first_id, mesh, sizes, repeat, strand, grid, point
         if relief_size > 0 or strand:
             gu, gv = _uv_gradients(mesh.world, (i, j, k), us, vs)
             if relief_size > 0:
-                level, share, _, _, _ = mipmaps.footprint(
+                level = mipmaps.level_of_area(
                     _mix(dx, us) * relief_size,
                     _mix(dx, vs) * relief_size,
                     _mix(dy, us) * relief_size,
                     _mix(dy, vs) * relief_size,
                 )
-                level += 1 if share > 0.5 else 0
                 hu, hv = mipmaps.slope(
                     mesh.height, relief_size, u * relief_size, v * relief_size, level
                 )

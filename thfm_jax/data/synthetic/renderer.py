@@ -27,10 +27,12 @@ from thfm_jax.data.synthetic.shade import ambient_light, reflect
 
 __all__ = ["Rendered", "ambient_light", "render"]
 
-# What moves less than this while the shutter is open is drawn once; what moves less than that for
-# each row of samples in a pixel, once for each row.
+# What moves less than this while the shutter is open is drawn once.
 STILL_PX = 0.4
-SLOW_PX = 1.5
+# Way between two times of a thing that moves farther.
+GAP_PX = 1.5
+# Things of more triangles are not drawn more often than a pixel has samples.
+FEW = 4000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,24 +107,33 @@ class _Renderer:
         self.coarse = fragments.Samples(*self.size, 1)
 
     def pose(self, frame: int) -> list[Posed]:
-        """The drawables in a frame."""
-        return [d.posed(self.view, frame, self._times(d, frame)) for d in self.drawables]
+        """The drawables in a frame, at all times that the picture asks for."""
+        posed = []
+        for drawable in self.drawables:
+            lattice = self._lattice(drawable, frame)
+            count = lattice[0] * lattice[1]
+            shutter = self.scene.shutter if count > 1 else 0.0
+            times = [shutter * ((slot + 0.5) / count - 0.5) for slot in _scattered(count)]
+            posed.append(drawable.posed(self.view, frame, times, lattice))
+        return posed
 
-    def _times(self, drawable: Drawable, frame: int) -> list[float]:
-        """Times at which to draw it, in frames from the middle of the shutter's time.
+    def _lattice(self, drawable: Drawable, frame: int) -> tuple[int, int]:
+        """See `Posed.lattice`: the farther things move, the more times they are drawn at.
 
-        One, one for each row of samples in a pixel, or one for each sample: the farther things
-        move while the shutter is open.
+        Once, for each row of samples in a pixel, for each sample, for each in 2 x 2 pixels.
         """
-        view, shutter, (height, width) = self.view, self.scene.shutter, self.size
-        if shutter == 0 or not (drawable.moves or view.moves):
-            return [0.0]
-        start, end = drawable.corners(view, frame, [-shutter / 2, shutter / 2])
+        shutter, side, (height, width) = self.scene.shutter, self.side, self.size
+        if shutter == 0 or not (drawable.moves or self.view.moves):
+            return 1, 1
+        start, end = drawable.corners(self.view, frame, [-shutter / 2, shutter / 2])
         way_px = raster.travel(start, end, width, height)
         if way_px < STILL_PX:
-            return [0.0]
-        count = self.side if way_px < SLOW_PX * self.side else self.side**2
-        return [shutter * ((slot + 0.5) / count - 0.5) for slot in _scattered(count)]
+            return 1, 1
+        if way_px < GAP_PX * side:
+            return side, 1
+        if way_px < GAP_PX * side**2 or len(drawable.mesh.triangles) > FEW:
+            return side, side
+        return 2 * side, 2 * side
 
     def picture(
         self, frame: int, posed: list[Posed]
@@ -158,7 +169,9 @@ class _Renderer:
     ) -> None:
         """Fills in the empty `maps` of a frame; `soft` as from `picture`."""
         posed = [
-            p if p.corners.shape[0] == 1 else p._replace(corners=d.corners(self.view, frame, [0.0]))
+            p
+            if p.lattice == (1, 1)
+            else p._replace(corners=d.corners(self.view, frame, [0.0]), lattice=(1, 1))
             for d, p in zip(self.drawables, posed, strict=True)
         ]
         _draw_all(self.drawables, posed, "seen", self.coarse)
@@ -184,8 +197,7 @@ def _draw_all(
     ):
         if drawable.mesh.passes == hidden:
             continue
-        times = len(mesh.corners)
-        rows, columns = (1, 1) if times == 1 else (side, 1) if times == side else (side, side)
+        rows, columns = mesh.lattice
         for time, corners in enumerate(mesh.corners):
             row, column = time // columns, time % columns
             grid = ((column + 0.5) / side, (row + 0.5) / side, columns / side, rows / side)

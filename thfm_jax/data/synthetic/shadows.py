@@ -279,11 +279,17 @@ def _above(height, plane, column, row):
 
 @kernel
 def _blocker(height, plane, radius, discs, turn):
-    """Mean distance towards the sun of what stands before the point; 0 for nothing."""
+    """Mean distance towards the sun of what stands before the point; 0 for nothing.
+
+    Of the four texels around the point, so that nothing near is missed, and of every second point
+    of a disc.
+    """
     total, count = np.float32(0.0), 0
-    # Every second point is enough to find out.
-    for i in range(1, TAPS, 2):
-        dx, dy = discs[turn, i, 0] * radius, discs[turn, i, 1] * radius
+    for i in range(4 + TAPS // 2):
+        if i < 4:
+            dx, dy = np.float32(i % 2) - np.float32(0.5), np.float32(i // 2) - np.float32(0.5)
+        else:
+            dx, dy = discs[turn, 2 * i - 7, 0] * radius, discs[turn, 2 * i - 7, 1] * radius
         above = _above(height, plane, int(plane[0] + dx), int(plane[1] + dy))
         if above > 0.0:
             total += above
