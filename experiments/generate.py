@@ -23,6 +23,14 @@ from thfm_jax.data.synthetic.assets import AssetError
 from thfm_jax.data.synthetic.generator import Settings
 from thfm_jax.data.synthetic.live import LiveSource
 
+
+def _cores() -> int:
+    """How many this process may use, where the system says so."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
 _CLIPS = flags.DEFINE_integer("clips", None, "How many clips.", required=True)
 _SPLIT = flags.DEFINE_string("split", "train", f"One of {', '.join(generator.SPLITS)}.")
@@ -35,7 +43,7 @@ _SUPERSAMPLING = flags.DEFINE_integer(
 _BACKGROUNDS = flags.DEFINE_string("backgrounds", None, "Folder of pictures to use as backdrops.")
 _ASSETS = flags.DEFINE_string("assets", None, "Asset pack; default: where build_assets puts it.")
 _PROCESSES = flags.DEFINE_integer(
-    "processes", len(os.sched_getaffinity(0)), "Default: one for each core.", lower_bound=1
+    "processes", _cores(), "Default: one for each core.", lower_bound=1
 )
 _SHARD_CLIPS = flags.DEFINE_integer(
     "shard_clips", None, "Clips of a file; default: as many as make 64 files, at most 64."

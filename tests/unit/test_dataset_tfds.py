@@ -10,7 +10,7 @@ from thfm_jax.data.datasets import building, encoding, metadata, reading, thfm_h
 from thfm_jax.data.datasets.plan import Plan
 from thfm_jax.data.datasets.series import Series
 from thfm_jax.data.datasets.shards import Layout
-from thfm_jax.data.synthetic.generator import Settings
+from thfm_jax.data.synthetic.generator import Settings, generate
 from thfm_jax.data.synthetic.live import LiveSource
 
 SETTINGS = {"frames": 1, "size": (32, 32), "supersampling": 1}
@@ -67,3 +67,25 @@ print([name for name in needless if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_beam_makes_the_same_records(built, pack, tmp_path):
+    """Runs where Beam is installed, which is no dependency: `pip install apache-beam`."""
+    options = pytest.importorskip("apache_beam.options.pipeline_options")
+    builder = tfds.builder(
+        "thfm_humans",
+        config=built.builder_config,
+        data_dir=tmp_path,
+        file_format="array_record",
+    )
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            beam_runner="DirectRunner",
+            beam_options=options.PipelineOptions(
+                direct_num_workers=2, direct_running_mode="multi_processing"
+            ),
+        )
+    )
+    for index, example in enumerate(builder.as_data_source("train")):
+        clip = generate(pack, 5, index, Settings(**SETTINGS))
+        assert example["clip"].tobytes() == encoding.encode(clip)
