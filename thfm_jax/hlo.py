@@ -13,7 +13,7 @@ KINDS = (
 
 _COMPUTATION = re.compile(r"^(ENTRY )?%([\w.-]+) \(.*\{$")
 _INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%([\w.-]+) = (.*?) ([a-z][\w-]*)\((.*)$")
-_ARRAY = re.compile(r"\b(pred|[a-z]+[0-9]+[a-z0-9]*)\[([0-9,]*)\]")
+_ARRAY = re.compile(r"\b(pred|[a-z]+[0-9]+[a-z0-9]*)\[([0-9,]+)\]")
 _NAME = re.compile(r"%([\w.-]+)")
 _LOOP = re.compile(r"condition=%([\w.-]+), body=%([\w.-]+)")
 _CALLED = re.compile(r"(?:calls|to_apply|true_computation|false_computation)=%([\w.-]+)")
@@ -153,9 +153,9 @@ def _volume(instruction: _Instruction, body: dict[str, _Instruction]) -> int:
 
 
 def _bytes(type_: str) -> int:
-    """Bytes of an array or a tuple of arrays."""
+    """Bytes of an array or a tuple of arrays; scalars, which pending transfers carry, are none."""
     total = 0
     for dtype, shape in _ARRAY.findall(re.sub(r"\{[^}]*\}", "", type_)):
         bits = 8 if dtype == "pred" else int(re.findall(r"\d+", dtype)[0])
-        total += math.prod(map(int, filter(None, shape.split(",")))) * bits // 8
+        total += math.prod(map(int, shape.split(","))) * bits // 8
     return total

@@ -33,19 +33,26 @@ RULES = {
     "height": ("sequence", "tensor", "fsdp", "data"),
 }
 
-# End of a parameter's path -> its logical axes, counted from the last; parameters of no entry, all
-# of them small, are replicated.
-_PARAMETERS = (
-    (r"blocks/.*attention/[qkv]/kernel", ("embed", "heads")),
-    (r"blocks/.*attention/o/kernel", ("heads", "embed")),
-    (r"blocks/ffn/(gate|up)/kernel", ("embed", "mlp")),
-    (r"blocks/ffn/down/kernel", ("mlp", "embed")),
-    (r"token_embedding/embedding", ("vocab", "embed")),
-    (r"text_embedding/linear_1/kernel", ("embed", "mlp")),
-    (r"text_embedding/linear_2/kernel", ("mlp", "embed")),
-    (r"time_embedding/linear_2/kernel", ("embed", "mlp")),
-    (r"time_projection/kernel", ("embed", "mlp")),
+# End of a matrix's path -> logical names of its last two axes; other parameters, all of them small,
+# are replicated.
+_MATRICES = (
+    (r"blocks/.*attention/[qkv]", ("embed", "heads")),
+    (r"blocks/.*attention/o", ("heads", "embed")),
+    (r"blocks/ffn/(gate|up)", ("embed", "mlp")),
+    (r"blocks/ffn/down", ("mlp", "embed")),
+    (r"token_embedding", ("vocab", "embed")),
+    (r"text_embedding/linear_1", ("embed", "mlp")),
+    (r"text_embedding/linear_2", ("mlp", "embed")),
+    (r"time_embedding/linear_2", ("embed", "mlp")),
+    (r"time_projection", ("embed", "mlp")),
 )
+# Name of an array -> which of its matrix's axes it has; of a low-rank change, one.
+_AXES = {
+    "kernel": (True, True),
+    "embedding": (True, True),
+    "lora_a": (True, False),
+    "lora_b": (False, True),
+}
 
 
 def make_mesh(
@@ -147,11 +154,13 @@ def parameter_spec(
     path: Sequence[str | int], shape: Sequence[int], mesh: Mesh | AbstractMesh
 ) -> PartitionSpec:
     """How to split the parameter whose path ends in `path`; what does not divide stays whole."""
-    name = "/".join(map(str, path))
-    for pattern, axes in _PARAMETERS:
-        if re.search(pattern + "$", name) and len(shape) >= len(axes):
-            return spec_of((None,) * (len(shape) - len(axes)) + axes, shape, mesh)
-    return PartitionSpec(*[None] * len(shape))
+    matrix, _, array = "/".join(map(str, path)).rpartition("/")
+    axes: tuple[str | None, ...] = ()
+    for pattern, names in _MATRICES:
+        if array in _AXES and len(shape) > 1 and re.search(pattern + "$", matrix):
+            axes = tuple(n if has else None for n, has in zip(names, _AXES[array], strict=True))
+    stacked = len(shape) - len(axes)
+    return spec_of((None,) * stacked + axes, shape, mesh)
 
 
 def parameter_sharding(

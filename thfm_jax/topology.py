@@ -63,7 +63,7 @@ class Topology:
     @classmethod
     def parse(cls, text: str) -> "Topology":
         """ "v5p:4x4x4", or "2xv5e:16x16" for two slices; ValueError for another form."""
-        match = re.fullmatch(r"(?:([1-9]\d*)x)?(\w+:\d+x\d+(?:x\d+)?)", text)
+        match = re.fullmatch(r"(?:([1-9]\d*)x)?([a-z]\w*:\d+x\d+(?:x\d+)?)", text)
         if not match:
             raise ValueError(f'a topology is like "v5p:4x4x4" or "2xv5e:16x16", not {text!r}')
         return cls(match[2], int(match[1] or 1))

@@ -43,6 +43,14 @@ def test_queries_split_by_heads_and_outputs_gather_them():
     assert spec == PartitionSpec(None, "tensor", ("fsdp", "sequence"))
 
 
+def test_adapters_are_split_as_their_matrix():
+    mesh, path = mesh_of(fsdp=2, tensor=2), ("dit", "blocks", "self_attention", "o")
+    spec = sharding.parameter_spec((*path, "lora_a"), (30, 1536, 32), mesh)
+    assert spec == PartitionSpec(None, "tensor", None)
+    spec = sharding.parameter_spec((*path, "lora_b"), (30, 32, 1536), mesh)
+    assert spec == PartitionSpec(None, None, ("fsdp", "sequence"))
+
+
 def test_what_does_not_divide_stays_whole():
     path = ("blocks", "ffn", "up", "kernel")
     spec = sharding.parameter_spec(path, (2, 30, 64), mesh_of(fsdp=4, tensor=2))
