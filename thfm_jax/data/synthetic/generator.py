@@ -19,6 +19,7 @@ from thfm_jax.data.synthetic import (
     labels,
     motion,
     phenotype,
+    props,
     sensor,
     stage,
     wardrobe,
@@ -195,9 +196,10 @@ def person(
     body_rng, motion_rng, dress_rng = rng.spawn(3)
     model = BodyModel.load(pack)
     shape = model.shape(phenotype.sample_phenotype(body_rng, cartoon=style == "cartoon"))
-    moves = motion.sample(motion_rng, model, shape, frames, fps)
+    held = props.draw(motion_rng)
+    moves = motion.sample(motion_rng, model, shape, frames, fps, held=held)
     posed = model.pose(shape, moves.rotations, moves.translation, moves.expression)
-    outfit = wardrobe.dress(dress_rng, model, shape, posed, moves, fps, instance, style)
+    outfit = wardrobe.dress(dress_rng, model, shape, posed, moves, fps, instance, style, held)
     return Subject(
         meshes=outfit.meshes,
         points=model.joints(shape, posed),
