@@ -47,6 +47,20 @@ def test_live_batches_never_repeat_and_go_on_after_a_restart(pack):
             np.testing.assert_array_equal(one, other)
 
 
+def test_buckets_show_different_clips(pack):
+    config = dataclasses.replace(CONFIG, buckets=CONFIG.buckets * 2, augment=None)
+    first, second = itertools.islice(loader.batches(config, 0, 1), 2)
+    pictures = {
+        clip.tobytes() for batch in (first, second) for clip in np.asarray(batch.clip.frames)
+    }
+    assert len(pictures) == 4
+
+
+def test_what_has_no_end_is_not_read_once(pack):
+    with pytest.raises(ValueError, match="has no end"):
+        loader.batches(dataclasses.replace(CONFIG, endless=False), 0, 1)
+
+
 def test_processes_render_different_clips(pack):
     first, second = (next(loader.batches(CONFIG, index, 2)) for index in range(2))
     whole = next(loader.batches(CONFIG, 0, 1))

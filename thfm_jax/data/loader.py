@@ -30,6 +30,8 @@ from thfm_jax.data.augment import AugmentConfig
 from thfm_jax.data.examples import Draw, Recipe, Shape
 from thfm_jax.data.sources import Source, SourceConfig
 
+Weighted = Sequence[tuple[Source, float]]
+
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
@@ -138,10 +140,7 @@ def batches(
 
 
 def dataset(
-    config: LoaderConfig,
-    opened: Sequence[tuple[Source, float]],
-    process_index: int,
-    process_count: int,
+    config: LoaderConfig, opened: Weighted, process_index: int, process_count: int
 ) -> grain.MapDataset:
     """The series of one process's batches, as dictionaries: see `examples.make`.
 
@@ -158,7 +157,7 @@ def dataset(
     series = []
     for stream, bucket in enumerate(config.buckets):
         if config.endless:
-            draws = _endless(_eligible(opened, bucket), [config.seed, stream])
+            draws = _endless(_eligible(opened, bucket), config.seed, stream, len(config.buckets))
         else:
             draws = _once(opened, bucket.batch)
         mine = draws[process_index::process_count]
@@ -187,7 +186,11 @@ class BatchIterator(grain.DatasetIterator[types.Batch]):
     def __next__(self) -> types.Batch:
         """The next batch; raises RecordError for a damaged record that must not be skipped."""
         self._assert_not_closed()
-        batch = next(self._started())
+        try:
+            batch = next(self._started())
+        except BaseException:
+            self._stop()  # what comes after the end, or on another try, comes from this step on
+            raise
         self._step += 1
         self._skipped += int(batch["skipped"])
         targets = {task: types.Target(**target) for task, target in batch["targets"].items()}
@@ -213,9 +216,8 @@ class BatchIterator(grain.DatasetIterator[types.Batch]):
 
     def _started(self) -> grain.DatasetIterator:
         if self._batches is None:
-            if (
-                not flags.FLAGS.is_parsed()
-            ):  # Grain asks them for its own, also where there are none
+            # Grain's workers ask for its flags, which nobody has parsed outside of absl.app.
+            if not flags.FLAGS.is_parsed():
                 flags.FLAGS.mark_as_parsed()
             # A worker has its own buffer behind its threads; here the threads fill the only one.
             ready = self._threads if self._workers else max(self._threads, self._buffer)
@@ -231,23 +233,23 @@ class BatchIterator(grain.DatasetIterator[types.Batch]):
             self._batches = None
 
 
-def _check(config: LoaderConfig, opened, process_index: int, process_count: int) -> None:
+def _check(config: LoaderConfig, opened: Weighted, process_index: int, process_count: int) -> None:
     if not 0 <= process_index < process_count:
         raise ValueError(f"process {process_index} is none of {process_count}")
+    used = [source for bucket in config.buckets for source, _ in _eligible(opened, bucket)]
     for source, _ in opened:
         if len(source) < process_count:
             raise ValueError(
                 f"{source.name} has {len(source)} records, which is too few for {process_count} "
                 "processes: use fewer processes or more records"
             )
-        if config.endless and not any(
-            source in [eligible for eligible, _ in _eligible(opened, bucket)]
-            for bucket in config.buckets
-        ):
+        if config.endless and source not in used:
             raise ValueError(
                 f"{source.name} has at most {source.frames} frames, too few for any bucket: "
                 "give it one of its length"
             )
+        if source.endless and not config.endless:
+            raise ValueError(f"{source.name} has no end, so it cannot be read once")
     for bucket in config.buckets:
         if bucket.batch % process_count:
             raise ValueError(
@@ -255,29 +257,29 @@ def _check(config: LoaderConfig, opened, process_index: int, process_count: int)
             )
 
 
-def _eligible(
-    opened: Sequence[tuple[Source, float]], bucket: Bucket
-) -> Sequence[tuple[Source, float]]:
+def _eligible(opened: Weighted, bucket: Bucket) -> Weighted:
     """The sources, with their weights, that have clips as long as the bucket's; else all."""
     long_enough = [pair for pair in opened if pair[0].frames >= bucket.frames]
     return long_enough or opened
 
 
-def _endless(
-    weighted: Sequence[tuple[Source, float]], seed: Sequence[int]
-) -> grain.MapDataset[Draw]:
-    """Records for ever: the sources in turn by weight, each in a new order each epoch."""
+def _endless(weighted: Weighted, seed: int, stream: int, streams: int) -> grain.MapDataset[Draw]:
+    """Records for ever: the sources in turn by weight, each in a new order each epoch.
+
+    What is endless itself is dealt out to the streams.
+    """
     series = []
     for place, (source, _) in enumerate(weighted):
-        records = grain.MapDataset.range(len(source))
-        if not source.endless:
-            order = int(np.random.SeedSequence([*seed, place]).generate_state(1)[0])
-            records = records.shuffle(order).repeat()
+        if source.endless:
+            records = grain.MapDataset.range(stream, len(source), streams)
+        else:
+            order = np.random.SeedSequence([seed, stream, place]).generate_state(1)[0]
+            records = grain.MapDataset.range(len(source)).shuffle(int(order)).repeat()
         series.append(records.map(functools.partial(_pair, source)))
     return grain.MapDataset.mix(series, [weight for _, weight in weighted]).map_with_index(_draw)
 
 
-def _once(weighted: Sequence[tuple[Source, float]], batch: int) -> grain.MapDataset[Draw]:
+def _once(weighted: Weighted, batch: int) -> grain.MapDataset[Draw]:
     """Every record in order, and then as many empty places as fill the last batch."""
     series = [
         grain.MapDataset.range(len(source)).map(functools.partial(_pair, source))
