@@ -22,6 +22,7 @@ from thfm_jax.data.synthetic import assets, generator
 from thfm_jax.data.synthetic.assets import AssetError
 from thfm_jax.data.synthetic.generator import Settings
 from thfm_jax.data.synthetic.live import LiveSource
+from thfm_jax.data.synthetic.pictures import Pictures
 
 
 def _cores() -> int:
@@ -60,12 +61,14 @@ def run() -> None:
         backgrounds=_BACKGROUNDS.value,
     )
     source = LiveSource(_SEED.value, settings, _ASSETS.value)
-    versions = {"generator": generator.VERSION, "assets": assets.load(_ASSETS.value).version}
-    task = Plan(
-        Layout(_SPLIT.value, _CLIPS.value, _SHARD_CLIPS.value or plan.shard_clips(_CLIPS.value)),
-        _SEED.value,
-        {**dataclasses.asdict(settings), **versions},
-    )
+    made_with = {
+        **dataclasses.asdict(settings),
+        "pictures": len(Pictures.open(settings.backgrounds).names) if settings.backgrounds else 0,
+        "generator": generator.VERSION,
+        "assets": assets.load(_ASSETS.value).version,
+    }
+    shard_clips = _SHARD_CLIPS.value or plan.shard_clips(_CLIPS.value)
+    task = Plan(Layout(_SPLIT.value, _CLIPS.value, shard_clips), _SEED.value, made_with)
     series = Series(_SPLIT.value, _SEED.value, source)
     building.build(_OUTPUT.value, task, series, _PROCESSES.value)
     print(f"{_OUTPUT.value} holds {task.layout.clips} clips of {_SPLIT.value}")

@@ -86,10 +86,13 @@ def test_a_damaged_asset_pack_is_named(pack, tmp_path):
 
 
 def test_a_folder_without_pictures_is_named(tmp_path):
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "notes.txt").write_text("no picture")
-    done = run(tmp_path / "out", "--clips=1", f"--backgrounds={tmp_path / 'pictures'}", *TINY)
-    assert done.returncode == 1 and str(tmp_path / "pictures") in done.stderr
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no picture")
+    done = run(tmp_path / "out", "--clips=1", f"--backgrounds={folder}", *TINY)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"error: {folder} holds no picture" in done.stderr and "notes.txt" in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_verify_names_what_is_damaged(stored, tmp_path):
