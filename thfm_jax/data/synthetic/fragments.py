@@ -81,38 +81,28 @@ def row_and_column(fragments, n, width, side):
 def _gather(near, ids, owner, side, pixel, sample, triangle, weight, nearness, mesh):
     rows, columns = near.shape[0] // side, near.shape[1] // side
     total = side * side
-    free = np.empty(total, np.bool_)
-    members = np.empty(total, np.int32)
-    seen = np.empty(total, np.int32)
-    depth = np.empty(total, np.float32)
+    seen, kind = np.empty(total, np.int32), np.empty(total, np.int32)
+    depth, members = np.empty(total, np.float32), np.empty(total, np.int32)
     count = 0
     for row in range(rows):
         for column in range(columns):
-            top, left = row * side, column * side
-            one = ids[top, left]
-            different = 0
-            for i in range(side):
-                for j in range(side):
-                    different += ids[top + i, left + j] != one
-            if different == 0:
+            if _is_uniform(ids, row * side, column * side, side):
+                one = ids[row * side, column * side]
                 if one >= 0:
                     pixel[count] = row * columns + column
                     sample[count] = total // 2
                     triangle[count] = one
                     weight[count] = 1.0
-                    nearness[count] = near[top + side // 2, left + side // 2]
+                    nearness[count] = near[row * side + side // 2, column * side + side // 2]
                     mesh[count] = owner[one]
                     count += 1
                 continue
+            _read(near, ids, owner, row * side, column * side, side, seen, kind, depth)
             for s in range(total):
-                i, j = top + s // side, left + s % side
-                seen[s] = ids[i, j]
-                free[s] = seen[s] >= 0
-                depth[s] = near[i, j]
-            for s in range(total):
-                if not free[s]:
+                if kind[s] < 0:
                     continue
-                size = _group(s, seen, depth, free, owner, members)
+                here = kind[s]
+                size = _group(s, kind, depth, members)
                 shaded = _shaded(members, size, seen)
                 for k in range(shaded):
                     chosen = members[size * (2 * k + 1) // (2 * shaded)]
@@ -121,22 +111,39 @@ def _gather(near, ids, owner, side, pixel, sample, triangle, weight, nearness, m
                     triangle[count] = seen[chosen]
                     weight[count] = np.float32(size) / np.float32(shaded * total)
                     nearness[count] = depth[chosen]
-                    mesh[count] = owner[seen[chosen]]
+                    mesh[count] = here
                     count += 1
     return count
 
 
 @kernel
-def _group(first, seen, depth, free, owner, members):
-    """Takes from the free samples those that see what `first` sees; returns how many."""
-    size = 0
-    for s in range(first, len(seen)):
-        if (
-            free[s]
-            and owner[seen[s]] == owner[seen[first]]
-            and abs(depth[s] - depth[first]) <= SAME_DEPTH * depth[first]
-        ):
-            free[s] = False
+def _is_uniform(ids, top, left, side):
+    one = ids[top, left]
+    for i in range(top, top + side):
+        for j in range(left, left + side):
+            if ids[i, j] != one:
+                return False
+    return True
+
+
+@kernel
+def _read(near, ids, owner, top, left, side, seen, kind, depth):
+    """Copies a pixel's samples: triangle, its mesh (-1 for none), 1 / z."""
+    s = 0
+    for i in range(top, top + side):
+        for j in range(left, left + side):
+            seen[s], depth[s] = ids[i, j], near[i, j]
+            kind[s] = owner[seen[s]] if seen[s] >= 0 else -1
+            s += 1
+
+
+@kernel
+def _group(first, kind, depth, members):
+    """Takes away the samples that see what `first` sees, into `members`; returns how many."""
+    mesh, size = kind[first], 0
+    for s in range(first, len(kind)):
+        if kind[s] == mesh and abs(depth[s] - depth[first]) <= SAME_DEPTH * depth[first]:
+            kind[s] = -1
             members[size] = s
             size += 1
     return size

@@ -79,14 +79,30 @@ def _bounds(p, q, r):
 
 
 @kernel
-def _narrow(first, last, a, k, start, step):
-    """Columns of `first` to `last` where a x + k may be positive, one too many at either end."""
+def edge(a, b, c, grid):
+    """Where e = a x + b y + c changes sign: at column `start` + `step` row of the grid.
+
+    Neighbours have the opposite a, b and c, and so exactly the same column. `side` is 1 where e is
+    positive in columns beyond it, -1 before it; 0 for an edge along the rows, positive in those
+    where `start` + `step` row is.
+    """
+    x0, y0, dx, dy = grid
     if a == 0.0:
-        return first, last
-    edge = (-k / a - start) / step
-    if a > 0.0:
-        return (max(first, math.floor(edge)), last) if edge < last + 1.0 else (last + 1, last)
-    return (first, min(last, math.ceil(edge))) if edge > first - 1.0 else (first, first - 1)
+        return b * y0 + c, b * dy, 0
+    scale = -1.0 / (a * dx)
+    return (b * y0 + c) * scale - x0 / dx, b * dy * scale, 1 if a > 0.0 else -1
+
+
+@kernel
+def cut(first, last, line, row):
+    """What an `edge` leaves of the columns from `first` to `last`, float64, in a row."""
+    start, step, side = line
+    at = start + step * row
+    if side > 0:
+        return max(first, at), last
+    if side < 0:
+        return first, min(last, at)
+    return first, last if at >= 0.0 else first - 1.0
 
 
 @kernel
@@ -126,8 +142,8 @@ def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, rep
         p, q, r = _corner(corners, i), _corner(corners, j), _corner(corners, k)
         left, right, top, bottom = _bounds(p, q, r)
         # Huge or empty bounds would overflow an integer.
-        first = math.ceil(max((left - x0) / dx, 0.0))
-        last = math.floor(min((right - x0) / dx, columns - 1.0))
+        first = np.ceil(max((left - x0) / dx, 0.0))
+        last = np.floor(min((right - x0) / dx, columns - 1.0))
         first_row = math.ceil(max((top - y0) / dy, 0.0))
         last_row = math.floor(min((bottom - y0) / dy, rows - 1.0))
         if first > last or first_row > last_row:
@@ -151,39 +167,28 @@ def draw(corners, triangles, first_id, two_sided, grid, uv, cutoff, opacity, rep
                 uv[k, 1] * along,
             )
             cutoffs = (cutoff[i], cutoff[j], cutoff[k])
+        edges = (edge(a0, b0, c0, grid), edge(a1, b1, c1, grid), edge(a2, b2, c2, grid))
         scale = 1.0 / det
+        # 1 / z is linear in the column and the row, too.
+        slope, fall = (a0 + a1 + a2) * scale, (b0 + b1 + b2) * scale
+        level = (c0 + c1 + c2) * scale + slope * x0 + fall * y0
+        slope, fall = slope * dx, fall * dy
         for row in range(first_row, last_row + 1):
-            y = y0 + row * dy
-            k0, k1, k2 = b0 * y + c0, b1 * y + c1, b2 * y + c2
-            start, end = first, last
-            if last - first > 6:
-                start, end = _narrow(start, end, a0, k0, x0, dx)
-                start, end = _narrow(start, end, a1, k1, x0, dx)
-                start, end = _narrow(start, end, a2, k2, x0, dx)
-            # A row of a triangle has no gaps: what lies between two samples in it is in it.
-            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + start * dx):
-                start += 1
-            while start <= end and _is_outside(a0, k0, a1, k1, a2, k2, x0 + end * dx):
-                end -= 1
-            slope, level = (a0 + a1 + a2) * scale, (k0 + k1 + k2) * scale
-            nearest = np.float32(slope * (x0 + start * dx) + level)
-            change = np.float32(slope * dx)
-            for column in range(start, end + 1):
-                nearness = nearest + change * np.float32(column - start)
+            start, end = cut(first, last, edges[0], row)
+            start, end = cut(start, end, edges[1], row)
+            start, end = cut(start, end, edges[2], row)
+            here = level + fall * row
+            for column in range(math.ceil(start), math.floor(end) + 1):
+                nearness = np.float32(here + slope * column)
                 if nearness <= near[row, column] or nearness > NEAREST:
                     continue
                 if masked:
-                    x = x0 + column * dx
-                    e0, e1, e2 = a0 * x + k0, a1 * x + k1, a2 * x + k2
+                    x, y = x0 + column * dx, y0 + row * dy
+                    e0, e1, e2 = a0 * x + b0 * y + c0, a1 * x + b1 * y + c1, a2 * x + b2 * y + c2
                     if _is_hole(e0, e1, e2, texels, cutoffs, opacity):
                         continue
                 near[row, column] = nearness
                 ids[row, column] = first_id + f
-
-
-@kernel
-def _is_outside(a0, k0, a1, k1, a2, k2, x):
-    return a0 * x + k0 < 0.0 or a1 * x + k1 < 0.0 or a2 * x + k2 < 0.0
 
 
 @kernel

@@ -30,7 +30,7 @@ __all__ = ["Rendered", "ambient_light", "render"]
 # What moves less than this while the shutter is open is drawn once.
 STILL_PX = 0.4
 # Way between two times of a thing that moves farther.
-GAP_PX = 1.5
+GAP_PX = 2.0
 # Things of more triangles are not drawn more often than a pixel has samples.
 FEW = 4000
 

@@ -16,6 +16,7 @@ from thfm_jax.data.synthetic.drawables import Drawable, Posed
 from thfm_jax.data.synthetic.fragments import Fragments
 from thfm_jax.data.synthetic.jit import kernel, row3
 from thfm_jax.data.synthetic.points import Points
+from thfm_jax.data.synthetic.raster import cut, edge
 
 # Points this far beneath the surface of hair still get half of the light.
 HAIR_M = 0.015
@@ -24,6 +25,7 @@ BIAS_M = 0.004
 # Things farther towards the sun than this do not soften their shadow any more.
 FAR_M = 1.5
 TAPS = 12
+SEARCHED = 4 + TAPS // 2
 # Texels are not smaller than this.
 FINEST_M = 0.0035
 # Penumbras of a smaller radius are sampled more closely.
@@ -67,9 +69,10 @@ class Shades:
         ]
         tracks = [(drawables[i].mesh.vertices.reshape(-1, 3)[::16],) for i in self._actors]
         self._still = [
-            draw(axes, still, _overlap(bounds(axes, still), bounds(axes, tracks)), STILL_TEXELS)
-            for _, axes in self._suns
-            if still
+            [draw(axes, still, _overlap(bounds(axes, still), bounds(axes, tracks)), STILL_TEXELS)]
+            if still and sun.shadow
+            else []
+            for sun, axes in self._suns
         ]
 
     def lit(
@@ -81,7 +84,7 @@ class Shades:
         for index, (sun, axes) in enumerate(self._suns):
             if not sun.shadow:
                 continue
-            maps = self._still[index : index + 1]
+            maps = self._still[index]
             if solids:
                 maps = [*maps, draw(axes, solids, bounds(axes, solids), MOVING_TEXELS)]
             softness = math.tan(math.radians(sun.softness_deg))
@@ -180,38 +183,49 @@ _DISCS = _discs(TAPS, 16)
 @kernel
 def _draw(points, triangles, axes, corner, texel, height):
     rows, columns = height.shape
-    placed = np.empty((len(points), 3), np.float32)
-    scale = np.float32(1.0 / texel)
-    left, low = np.float32(corner[0]), np.float32(corner[1])
+    placed = np.empty((len(points), 3))
+    scale = 1.0 / texel
     for i in range(len(points)):
         p, q, r = points[i, 0], points[i, 1], points[i, 2]
-        placed[i, 0] = (axes[0, 0] * p + axes[0, 1] * q + axes[0, 2] * r - left) * scale
-        placed[i, 1] = (axes[1, 0] * p + axes[1, 1] * q + axes[1, 2] * r - low) * scale
+        placed[i, 0] = (axes[0, 0] * p + axes[0, 1] * q + axes[0, 2] * r - corner[0]) * scale
+        placed[i, 1] = (axes[1, 0] * p + axes[1, 1] * q + axes[1, 2] * r - corner[1]) * scale
         placed[i, 2] = axes[2, 0] * p + axes[2, 1] * q + axes[2, 2] * r
-    half = np.float32(0.5)
+    grid = (0.5, 0.5, 1.0, 1.0)
     for f in range(len(triangles)):
         i, j, k = row3(triangles, f)
         p, q, r = row3(placed, i), row3(placed, j), row3(placed, k)
-        first = math.ceil(max(min(p[0], q[0], r[0]) - half, np.float32(0.0)))
-        last = math.floor(min(max(p[0], q[0], r[0]) - half, np.float32(columns - 1)))
-        first_row = math.ceil(max(min(p[1], q[1], r[1]) - half, np.float32(0.0)))
-        last_row = math.floor(min(max(p[1], q[1], r[1]) - half, np.float32(rows - 1)))
+        first = np.ceil(max(min(p[0], q[0], r[0]) - 0.5, 0.0))
+        last = np.floor(min(max(p[0], q[0], r[0]) - 0.5, columns - 1.0))
+        first_row = math.ceil(max(min(p[1], q[1], r[1]) - 0.5, 0.0))
+        last_row = math.floor(min(max(p[1], q[1], r[1]) - 0.5, rows - 1.0))
         if first > last or first_row > last_row:
             continue
-        ax, ay, bx, by = q[0] - p[0], q[1] - p[1], r[0] - p[0], r[1] - p[1]
-        area = ax * by - ay * bx
+        area = (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
         if area == 0.0:
             continue
-        area = np.float32(1.0) / area
+        if area < 0.0:
+            q, r, area = r, q, -area
+        a0, b0, c0 = _line(q, r)
+        a1, b1, c1 = _line(r, p)
+        a2, b2, c2 = _line(p, q)
+        edges = (edge(a0, b0, c0, grid), edge(a1, b1, c1, grid), edge(a2, b2, c2, grid))
+        area = 1.0 / area
+        slope = (a0 * p[2] + a1 * q[2] + a2 * r[2]) * area
+        fall = (b0 * p[2] + b1 * q[2] + b2 * r[2]) * area
+        level = (c0 * p[2] + c1 * q[2] + c2 * r[2]) * area + 0.5 * (slope + fall)
         for row in range(first_row, last_row + 1):
-            y = np.float32(row) + half - p[1]
-            for column in range(first, last + 1):
-                x = np.float32(column) + half - p[0]
-                b = (x * by - y * bx) * area
-                c = (y * ax - x * ay) * area
-                if b >= 0.0 and c >= 0.0 and b + c <= 1.0:
-                    at = p[2] + b * (q[2] - p[2]) + c * (r[2] - p[2])
-                    height[row, column] = max(height[row, column], at)
+            start, end = cut(first, last, edges[0], row)
+            start, end = cut(start, end, edges[1], row)
+            start, end = cut(start, end, edges[2], row)
+            here = level + fall * row
+            for column in range(math.ceil(start), math.floor(end) + 1):
+                height[row, column] = max(height[row, column], np.float32(here + slope * column))
+
+
+@kernel
+def _line(p, q):
+    """(a, b, c) of a x + b y + c, positive to one side of the line from p to q."""
+    return p[1] - q[1], q[0] - p[0], p[0] * q[1] - p[1] * q[0]
 
 
 @kernel
@@ -243,8 +257,11 @@ def _lit(fragments, points, hair, softness, shadow_map, discs, columns, arriving
             slope_x, slope_y = _dot(right, normal) * steep, _dot(up, normal) * steep
             plane = (x, y, _dot(ahead, point) + bias, slope_x, slope_y)
             turn = _turn(fragments.pixel[n], columns)
-            distance = _blocker(height, plane, widest, discs, turn)
-            if distance <= 0.0:
+            distance, found = _blocker(height, plane, widest, discs, turn)
+            if found == 0:
+                continue
+            if found == SEARCHED and not hair[m]:
+                arriving[n] = 0.0
                 continue
             radius = np.float32(softness) * min(distance, np.float32(FAR_M)) * scale
             if radius < WIDE_TEXELS:
@@ -279,13 +296,13 @@ def _above(height, plane, column, row):
 
 @kernel
 def _blocker(height, plane, radius, discs, turn):
-    """Mean distance towards the sun of what stands before the point; 0 for nothing.
+    """Mean distance towards the sun of what stands before the point, and at how many places.
 
-    Of the four texels around the point, so that nothing near is missed, and of every second point
+    At the four texels around the point, so that nothing near is missed, and at every second point
     of a disc.
     """
     total, count = np.float32(0.0), 0
-    for i in range(4 + TAPS // 2):
+    for i in range(SEARCHED):
         if i < 4:
             dx, dy = np.float32(i % 2) - np.float32(0.5), np.float32(i // 2) - np.float32(0.5)
         else:
@@ -294,7 +311,7 @@ def _blocker(height, plane, radius, discs, turn):
         if above > 0.0:
             total += above
             count += 1
-    return total / np.float32(count) if count else total
+    return (total / np.float32(count) if count else total), count
 
 
 @kernel
