@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from thfm_jax.data.synthetic import fabrics, parts, sheets, suit
+from thfm_jax.data.synthetic import cuts, fabrics, parts, sheets, suit
 from thfm_jax.data.synthetic.body import BodyModel, Posed
 from thfm_jax.data.synthetic.garments import (
     FIRM,
@@ -11,8 +11,6 @@ from thfm_jax.data.synthetic.garments import (
     THIN,
     Garment,
     between,
-    pattern_of,
-    ramp,
 )
 from thfm_jax.data.synthetic.scene import Material, Mesh
 from thfm_jax.data.synthetic.tailor import Pattern, Tailor
@@ -23,7 +21,7 @@ _GLOVE_M = 0.0025
 def _flat(tailor: Tailor, field: np.ndarray, ease: float, give: float = 0.001) -> Pattern:
     """A pattern that lies on what is beneath."""
     even = np.ones(len(field))
-    return pattern_of(tailor.suit, field, ease * even, give * even, STRETCHY)
+    return cuts.pattern_of(tailor.suit, field, ease * even, give * even, STRETCHY)
 
 
 def belt(rng: np.random.Generator, tailor: Tailor, height: float) -> Garment:
@@ -42,7 +40,7 @@ def tie(rng: np.random.Generator, tailor: Tailor) -> Garment:
     of = tailor.suit
     x, y, z = np.abs(of.position[:, 0]), of.position[:, 1], of.position[:, 2]
     low = between(rng, 0.12, 0.22)
-    half = 0.014 + between(rng, 0.01, 0.022) * ramp(0.52, low, y)
+    half = 0.014 + between(rng, 0.01, 0.022) * cuts.ramp(0.52, low, y)
     field = np.minimum(np.minimum(half - x, y - low), np.minimum(0.55 - y, z))
     return Garment("tie", _flat(tailor, field, 0.006, 0.01), (fabrics.SILK,), (HEMMED,))
 
@@ -58,7 +56,7 @@ def scarf(rng: np.random.Generator, tailor: Tailor) -> Garment:
         strips = np.minimum(half - np.abs(np.abs(x) - half - 0.02), np.minimum(y - end, z))
         field = np.maximum(field, strips)
     ease = between(rng, 0.012, 0.026) * np.ones(len(field))
-    pattern = pattern_of(of, field, ease, 0.02 + 0 * ease, FIRM)
+    pattern = cuts.pattern_of(of, field, ease, 0.02 + 0 * ease, FIRM)
     return Garment("scarf", pattern, (fabrics.KNIT, fabrics.SHIRT, fabrics.COAT))
 
 
@@ -93,13 +91,13 @@ def watch(rng: np.random.Generator, tailor: Tailor) -> Garment:
 def apron(rng: np.random.Generator, tailor: Tailor) -> Garment:
     of = tailor.gown
     x, y, z = np.abs(of.position[:, 0]), of.position[:, 1], of.position[:, 2]
-    half = 0.1 + 0.1 * ramp(0.3, 0.2, y)
+    half = 0.1 + 0.1 * cuts.ramp(0.3, 0.2, y)
     top, low = between(rng, 0.38, 0.48), between(rng, -0.4, -0.2)
     sheet = np.minimum(np.minimum(half - x, np.minimum(top - y, y - low)), z - 0.01)
     band = 0.016 - np.abs(y - 0.19)
     field = np.minimum(np.maximum(sheet, band), -0.004 - of.arm)
     hang = np.clip(suit.HIPS_Y - y, 0, None)
-    pattern = pattern_of(of, field, 0.004 + 0 * y, 0.004 + 0.5 * hang, THIN)
+    pattern = cuts.pattern_of(of, field, 0.004 + 0 * y, 0.004 + 0.5 * hang, THIN)
     return Garment("apron", pattern, (fabrics.WOVEN, fabrics.PLAIN, fabrics.DENIM))
 
 

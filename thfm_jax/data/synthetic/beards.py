@@ -23,9 +23,14 @@ def sample(rng: np.random.Generator, person: Phenotype) -> tuple[str, float] | N
 
 
 def grow(
-    rng: np.random.Generator, model: BodyModel, posed: Posed, kind: str, length_m: float,
-    colour: np.ndarray, instance: int,
-) -> list[Mesh]:  # fmt: skip
+    rng: np.random.Generator,
+    model: BodyModel,
+    posed: Posed,
+    kind: str,
+    length_m: float,
+    colour: np.ndarray,
+    instance: int,
+) -> list[Mesh]:
     """The strands and, of a beard that is long enough to change the face's outline, the hull."""
     place, density, uv = _place(model, kind)
     vertices = sheets.frames(place, posed.vertices)

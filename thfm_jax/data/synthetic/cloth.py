@@ -82,12 +82,23 @@ def drape(
     slack = _uneven(rng, pairs, len(rest)) * fabric.crease
     steps = max(1, math.ceil(50 / fps))
     return _simulate(
-        hold.target, hold.leash, hold.floor, hold.normal, hold.gap, hold.capsules,
-        pairs, across, _lengths(rest, pairs, slack), _lengths(rest, across, slack),
+        hold.target,
+        hold.leash,
+        hold.floor,
+        hold.normal,
+        hold.gap,
+        hold.capsules,
+        pairs,
+        across,
+        _lengths(rest, pairs, slack),
+        _lengths(rest, across, slack),
         tuple(np.float32(s) for s in (fabric.pull, fabric.push, fabric.bend)),
-        np.float32(1 - fabric.damping), np.float32(fabric.memory), np.float32(1 / (fps * steps)),
-        steps, settle,
-    )  # fmt: skip
+        np.float32(1 - fabric.damping),
+        np.float32(fabric.memory),
+        np.float32(1 / (fps * steps)),
+        steps,
+        settle,
+    )
 
 
 def _lengths(rest: np.ndarray, ends: np.ndarray, slack: np.ndarray) -> np.ndarray:

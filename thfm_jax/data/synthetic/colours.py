@@ -6,6 +6,7 @@ All colours are linear RGB in [0, 1].
 import colorsys
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 # sRGB of common clothes, and how often they are drawn.
 _COMMON = {
@@ -19,14 +20,14 @@ _DENIM = ((28, 38, 66), (48, 66, 104), (86, 112, 152), (140, 162, 190), (30, 30,
 _LEATHER = ((20, 18, 18), (62, 38, 24), (104, 66, 38), (150, 108, 68), (222, 216, 206))
 
 
-def linear(srgb: np.ndarray) -> np.ndarray:
+def linear(srgb: ArrayLike) -> np.ndarray:
     """float32 linear RGB of sRGB in [0, 255]."""
     unit = np.asarray(srgb, np.float64) / 255
     curve = np.where(unit <= 0.04045, unit / 12.92, ((unit + 0.055) / 1.055) ** 2.4)
     return curve.astype(np.float32)
 
 
-def srgb(colour: np.ndarray) -> list[int]:
+def srgb(colour: ArrayLike) -> list[int]:
     """sRGB in [0, 255] of a linear colour, as plain numbers."""
     unit = np.clip(np.asarray(colour, np.float64), 0, 1)
     curve = np.where(unit <= 0.0031308, 12.92 * unit, 1.055 * unit ** (1 / 2.4) - 0.055)

@@ -90,9 +90,15 @@ def _pick(rng: np.random.Generator, wish: dict):
 
 
 def _dressed(
-    rng: np.random.Generator, style: str, top: Wish, bottom: Wish, outer: Wish,
-    shoes: dict[str, float], boldness: float, tucked: float = 0.2,
-) -> Ensemble:  # fmt: skip
+    rng: np.random.Generator,
+    style: str,
+    top: Wish,
+    bottom: Wish,
+    outer: Wish,
+    shoes: dict[str, float],
+    boldness: float,
+    tucked: float = 0.2,
+) -> Ensemble:
     """Top and bottom in either order, something over them, socks where shoes ask for them."""
     upper, lower, over = _pick(rng, top), _pick(rng, bottom), _pick(rng, outer)
     feet = _pick(rng, shoes)
@@ -105,9 +111,15 @@ def _dressed(
 
 
 def _whole(
-    rng: np.random.Generator, style: str, garment: Maker, shoes: dict[str, float], boldness: float,
-    under: Wish | None = None, outer: Wish | None = None, belt: float = 0.0,
-) -> Ensemble:  # fmt: skip
+    rng: np.random.Generator,
+    style: str,
+    garment: Maker,
+    shoes: dict[str, float],
+    boldness: float,
+    under: Wish | None = None,
+    outer: Wish | None = None,
+    belt: float = 0.0,
+) -> Ensemble:
     """One garment from shoulder to hem."""
     below = _pick(rng, under or {None: 1.0})
     over = _pick(rng, outer or {None: 1.0})
@@ -142,8 +154,16 @@ def _everyday(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ens
         tops: Wish = {g.t_shirt: 2, g.blouse: 3, g.jumper: 1.5, g.tank_top: 1, g.long_sleeve: 1}
         skirts: Wish = {g.short_skirt: 1, g.long_skirt: 1}
         return _dressed(rng, "everyday", tops, skirts, outer, shoes, 0.25, tucked=0.55)
-    tops = {g.t_shirt: 5, g.shirt: 2.5, g.long_sleeve: 1.5, g.jumper: 1.5, g.hoodie: 1.5, g.polo: 1,
-            g.tank_top: 0.5, g.jersey: 0.4}  # fmt: skip
+    tops = {
+        g.t_shirt: 5,
+        g.shirt: 2.5,
+        g.long_sleeve: 1.5,
+        g.jumper: 1.5,
+        g.hoodie: 1.5,
+        g.polo: 1,
+        g.tank_top: 0.5,
+        g.jersey: 0.4,
+    }
     bottoms: Wish = {g.jeans: 4, g.trousers: 3, g.shorts: 1.6, g.joggers: 1, g.wide_trousers: 0.4}
     if person.gender < 0.5:
         tops |= {g.blouse: 2, g.crop_top: 0.6}
@@ -167,8 +187,16 @@ def _formal(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensem
         return _whole(rng, "formal", g.dress, shoes, 0.3, outer={None: 2, g.blazer: 1}, belt=0.2)
     tops: Wish = {g.shirt: 4, g.blouse: 2 if person.gender < 0.5 else 0.01, g.jumper: 0.4}
     bottoms: Wish = {g.short_skirt: 1, g.long_skirt: 0.5} if skirted else {g.trousers: 1}
-    ensemble = _dressed(rng, "formal", tops, bottoms, {g.blazer: 4, g.waistcoat: 1, None: 1}, shoes,
-                        0.08, tucked=0.95)  # fmt: skip
+    ensemble = _dressed(
+        rng,
+        "formal",
+        tops,
+        bottoms,
+        {g.blazer: 4, g.waistcoat: 1, None: 1},
+        shoes,
+        0.08,
+        tucked=0.95,
+    )
     return dataclasses.replace(ensemble, matched=bool(rng.uniform() < 0.75))
 
 
@@ -177,18 +205,36 @@ def _work(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensembl
     if rng.uniform() < 0.35:
         return _whole(rng, "work", g.overalls, shoes, 0.3, belt=0.3)
     outer: Wish = {g.waistcoat: 2, g.jacket: 1, None: 1}
-    return _dressed(rng, "work", {g.shirt: 1, g.t_shirt: 1, g.polo: 1}, {g.trousers: 2, g.jeans: 1},
-                    outer, shoes, 0.25, 0.4)  # fmt: skip
+    return _dressed(
+        rng,
+        "work",
+        {g.shirt: 1, g.t_shirt: 1, g.polo: 1},
+        {g.trousers: 2, g.jeans: 1},
+        outer,
+        shoes,
+        0.25,
+        0.4,
+    )
 
 
 def _beach(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensemble:
     feet = _pick(rng, {"": 3.0, "sandals": 1})
     if person.gender > 0.5 or person.age_years < 5:
-        layers = _pick(rng, {(g.shorts,): 3.0, (g.briefs,): 1, (g.shorts, g.shirt): 1,
-                             (g.shorts, g.tank_top): 1})  # fmt: skip
+        layers = _pick(
+            rng,
+            {(g.shorts,): 3.0, (g.briefs,): 1, (g.shorts, g.shirt): 1, (g.shorts, g.tank_top): 1},
+        )
     else:
-        layers = _pick(rng, {(g.swimsuit,): 2.0, (g.bikini,): 2, (g.bikini, g.short_skirt): 0.5,
-                             (g.bikini, g.shirt): 0.5, (g.swimsuit, g.shorts): 0.6})  # fmt: skip
+        layers = _pick(
+            rng,
+            {
+                (g.swimsuit,): 2.0,
+                (g.bikini,): 2,
+                (g.bikini, g.short_skirt): 0.5,
+                (g.bikini, g.shirt): 0.5,
+                (g.swimsuit, g.shorts): 0.6,
+            },
+        )
     if person.gender < 0.5 and person.age_years < 16:
         layers = (g.swimsuit,)
     return Ensemble("beach", layers, feet, 0.6)
@@ -217,8 +263,16 @@ def _costume(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ense
     if rng.uniform() < 0.4:
         return _whole(rng, "costume", g.robe, shoes, 0.9, belt=0.6)
     if rng.uniform() < 0.5:
-        return _dressed(rng, "costume", {g.long_sleeve: 1}, {g.leggings: 1}, {None: 1, g.waistcoat: 1},
-                        shoes, 1.0, 0.6)  # fmt: skip
+        return _dressed(
+            rng,
+            "costume",
+            {g.long_sleeve: 1},
+            {g.leggings: 1},
+            {None: 1, g.waistcoat: 1},
+            shoes,
+            1.0,
+            0.6,
+        )
     return _whole(rng, "costume", g.dress if skirted else g.overalls, shoes, 0.9, belt=0.5)
 
 
@@ -226,8 +280,15 @@ def _cartoon(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ense
     shoes = {"sneakers": 2.0, "boots": 2, "shoes": 1}
     if skirted:
         return _whole(rng, "cartoon", g.dress, shoes, 0.9, {None: 1, g.leggings: 1})
-    return _dressed(rng, "cartoon", {g.t_shirt: 2, g.long_sleeve: 1, g.jumper: 1},
-                    {g.shorts: 1, g.trousers: 2}, {None: 3, g.waistcoat: 1}, shoes, 0.9)  # fmt: skip
+    return _dressed(
+        rng,
+        "cartoon",
+        {g.t_shirt: 2, g.long_sleeve: 1, g.jumper: 1},
+        {g.shorts: 1, g.trousers: 2},
+        {None: 3, g.waistcoat: 1},
+        shoes,
+        0.9,
+    )
 
 
 _CHOICES = {

@@ -116,10 +116,16 @@ KNIT = Cut(
     sheen=0.35,
 )
 DENIM = Cut({"plain": 1}, {"twill": 1}, folds_m=0.004, upright=0.8)
-WOVEN = Cut({"plain": 8, "stripes": 0.6, "checks": 0.5, "camouflage": 0.3, "heather": 1},
-            {"plain": 2, "twill": 2, "smooth": 1})  # fmt: skip
-SPORT = Cut({"plain": 4, "blocks": 3, "gradient": 0.7, "camouflage": 0.3, "zigzag": 0.3},
-            {"smooth": 2, "plain": 1}, specular=0.045, roughness=0.55)  # fmt: skip
+WOVEN = Cut(
+    {"plain": 8, "stripes": 0.6, "checks": 0.5, "camouflage": 0.3, "heather": 1},
+    {"plain": 2, "twill": 2, "smooth": 1},
+)
+SPORT = Cut(
+    {"plain": 4, "blocks": 3, "gradient": 0.7, "camouflage": 0.3, "zigzag": 0.3},
+    {"smooth": 2, "plain": 1},
+    specular=0.045,
+    roughness=0.55,
+)
 COAT = Cut(
     {"plain": 7, "checks": 0.5, "plaid": 1, "heather": 2},
     {"plain": 1, "twill": 1, "fleece": 1},
@@ -143,10 +149,20 @@ DRESS = Cut(
     folds_m=0.005,
     upright=3.0,
 )  # fmt: skip
-STRETCH = Cut({"plain": 6, "blocks": 1, "leopard": 0.3, "gradient": 0.3, "tie_dye": 0.3},
-              {"smooth": 1}, 0.0006, specular=0.045, roughness=0.5)  # fmt: skip
-SUITING = Cut({"plain": 8, "stripes": 1, "checks": 0.4, "heather": 1.5}, {"twill": 2, "plain": 1},
-              0.002, upright=2.0, sheen=0.05)  # fmt: skip
+STRETCH = Cut(
+    {"plain": 6, "blocks": 1, "leopard": 0.3, "gradient": 0.3, "tie_dye": 0.3},
+    {"smooth": 1},
+    0.0006,
+    specular=0.045,
+    roughness=0.5,
+)
+SUITING = Cut(
+    {"plain": 8, "stripes": 1, "checks": 0.4, "heather": 1.5},
+    {"twill": 2, "plain": 1},
+    0.002,
+    upright=2.0,
+    sheen=0.05,
+)
 PLEATS = Cut({"plain": 3, "plaid": 1.5, "checks": 0.4}, {"pleats": 1}, 0.002, upright=4.0)
 HIVIS = Cut({"hoops": 1}, {"plain": 1}, 0.003)
 PLAIN = Cut({"plain": 1}, {"plain": 2, "smooth": 1}, 0.004, upright=3.0)

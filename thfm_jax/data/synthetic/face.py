@@ -27,7 +27,7 @@ def eyes(
     melanin: float,
     instance: int,
     big: bool = False,
-) -> tuple[list[Mesh], np.ndarray]:  # fmt: skip
+) -> tuple[list[Mesh], np.ndarray]:
     """Both eyeballs, and the sRGB colour of their irises; `big` irises for cartoons."""
     brown = rng.uniform() < 0.35 + melanin
     colour = np.array(_IRISES[int(rng.choice([0, 1, 6])) if brown else int(rng.integers(1, 6))])
@@ -150,7 +150,7 @@ def brows(
     colour: np.ndarray,
     gender: float,
     instance: int,
-) -> Mesh:  # fmt: skip
+) -> Mesh:
     """Both eyebrows: a strip of skin with hairs on it, a little in front of the face."""
     strip, fade, uv = _brow_strip(model, int(rng.integers(6)), gender > 0.5)
     patch = model.patches["body"]
@@ -179,7 +179,7 @@ def _brow_strip(
     position = suit.base_positions(model)
     x, y, z = np.abs(position[:, 0]), position[:, 1], position[:, 2]
     along = (x - 0.012) / 0.04
-    arch = np.interp(x, *zip(*_BROW, strict=True)) + rng.uniform(-1, 1) * 1.5e-3
+    arch = np.interp(x, *np.array(_BROW).T) + rng.uniform(-1, 1) * 1.5e-3
     arch = arch - 0.006 * np.clip(along - 0.7, 0, 1) * rng.uniform(-0.5, 1)
     half = (0.0050 if thick else 0.0036) * (1.1 - 0.65 * np.clip(along, 0, 1))
     density = 1 - np.maximum(np.abs(y - arch) / half, np.abs(along - 0.5) / 0.55)
@@ -217,7 +217,7 @@ def _patch(
     cutoff: np.ndarray | None = None,
     passes="both",
 ) -> Mesh:
-    """A whole patch of the body model as a mesh."""  # fmt: skip
+    """A whole patch of the body model as a mesh."""
     patch = model.patches[name]
     return Mesh(
         np.ascontiguousarray(posed.vertices[:, patch.vertex_ids]),

@@ -65,8 +65,14 @@ def seams(rng: np.random.Generator, at: Canvas, base: np.ndarray) -> None:
     """What trousers are sewn with: sides, fly, pockets in front and behind."""
     for u in (0.25, 0.75):
         _box(at, u - 0.002, 0.45, u + 0.002, 1.0, base * np.float32(0.6), -0.001)
-        _outline(at, u + np.sign(u - 0.5) * 0.125 - 0.05, 0.53, u + np.sign(u - 0.5) * 0.125 + 0.05,
-                 0.65, base)  # fmt: skip
+        _outline(
+            at,
+            u + np.sign(u - 0.5) * 0.125 - 0.05,
+            0.53,
+            u + np.sign(u - 0.5) * 0.125 + 0.05,
+            0.65,
+            base,
+        )
     _box(at, 0.502, 0.46, 0.53, 0.62, None, 0.0008)
     _box(at, 0.0, 0.455, 1.0, 0.49, None, 0.0012)
 
@@ -143,9 +149,14 @@ def _contrast(rng: np.random.Generator, base: np.ndarray) -> np.ndarray:
 
 
 def _box(
-    at: Canvas, left: float, top: float, right: float, bottom: float, ink: np.ndarray | None,
+    at: Canvas,
+    left: float,
+    top: float,
+    right: float,
+    bottom: float,
+    ink: np.ndarray | None,
     rise: float,
-) -> None:  # fmt: skip
+) -> None:
     """Paints a rectangle, which may cross the seam of the tile, and raises its relief."""
     rows = slice(round(top * SIZE), max(round(bottom * SIZE), round(top * SIZE) + 1))
     columns = np.arange(round(left * SIZE), max(round(right * SIZE), round(left * SIZE) + 1)) % SIZE

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from thfm_jax.data.synthetic import colours, fabrics, parts, solids
 from thfm_jax.data.synthetic.body import BodyModel, Posed, Shape
@@ -26,9 +27,14 @@ def draw(rng: np.random.Generator, chance: float = 0.22) -> str | None:
 
 
 def hold(
-    rng: np.random.Generator, model: BodyModel, shape: Shape, posed: Posed, kind: str, hand: int,
+    rng: np.random.Generator,
+    model: BodyModel,
+    shape: Shape,
+    posed: Posed,
+    kind: str,
+    hand: int,
     instance: int,
-) -> list[Mesh]:  # fmt: skip
+) -> list[Mesh]:
     """A thing in the left (0) or right (1) hand; `kind` is one of `SHARES`."""
     pieces = _THINGS[kind](rng)
     grip, axes, size = _hand(model, shape, hand)
@@ -107,7 +113,7 @@ def _mesh(solid: Solid, material: Material, vertices: np.ndarray, instance: int)
     )
 
 
-def _plain(colour: np.ndarray, roughness: float = 0.45, specular: float = 0.05) -> Material:
+def _plain(colour: ArrayLike, roughness: float = 0.45, specular: float = 0.05) -> Material:
     return Material(
         np.asarray(colour, np.float32).reshape(1, 1, 3), roughness=roughness, specular=specular
     )
@@ -199,8 +205,12 @@ def _racket(rng: np.random.Generator) -> list[Piece]:
     shaft = solids.cylinder(0.009, 0.16, 8).moved(y=0.1)
     turn = np.linspace(0, 2 * np.pi, 25)
     rim = np.stack([0 * turn, 0.4 + 0.16 * np.cos(turn), 0.12 * np.sin(turn)], axis=-1)
-    tube = np.stack([rim + (a, 0, 0) + (rim - (0, 0.4, 0)) * b for a, b in
-                     ((0.01, 0), (0, 0.08), (-0.01, 0), (0, -0.06), (0.01, 0))])  # fmt: skip
+    tube = np.stack(
+        [
+            rim + (a, 0, 0) + (rim - (0, 0.4, 0)) * b
+            for a, b in ((0.01, 0), (0, 0.08), (-0.01, 0), (0, -0.06), (0.01, 0))
+        ]
+    )
     ring = solids.grid(tube, np.zeros((5, 25, 2)))
     strings = np.stack([(0, 0.4, 0) + (rim - (0, 0.4, 0)) * s for s in (0.02, 1.0)])
     net = solids.grid(strings, np.zeros((2, 25, 2)))
@@ -230,13 +240,23 @@ def _flowers(rng: np.random.Generator) -> list[Piece]:
 def _bag(rng: np.random.Generator) -> list[Piece]:
     """Hangs below the hand: y = 0 is the grip."""
     wide, tall, deep = rng.uniform(0.08, 0.16), rng.uniform(0.2, 0.36), rng.uniform(0.25, 0.42)
-    look = fabrics.make(rng, fabrics.LEATHER if rng.uniform() < 0.5 else fabrics.WOVEN,
-                        colours.cloth(rng, 0.35), 0.3)  # fmt: skip
+    look = fabrics.make(
+        rng,
+        fabrics.LEATHER if rng.uniform() < 0.5 else fabrics.WOVEN,
+        colours.cloth(rng, 0.35),
+        0.3,
+    )
     body = solids.cushion(wide, tall, deep, float(rng.uniform(0.25, 0.5))).moved(y=-tall - 0.1)
     straps = []
     for x in (-0.2, 0.2):
-        line = np.array([(x * wide, -0.13, -0.3 * deep), (0, 0.0, -0.05), (0, 0.0, 0.05),
-                         (x * wide, -0.13, 0.3 * deep)])  # fmt: skip
+        line = np.array(
+            [
+                (x * wide, -0.13, -0.3 * deep),
+                (0, 0.0, -0.05),
+                (0, 0.0, 0.05),
+                (x * wide, -0.13, 0.3 * deep),
+            ]
+        )
         strip = np.stack([line - (0.008, 0, 0), line + (0.008, 0, 0)])
         straps.append(solids.grid(strip, np.zeros((2, 4, 2))))
     return [(solids.joined([body, *straps]), look.material)]

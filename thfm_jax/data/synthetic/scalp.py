@@ -1,4 +1,4 @@
-"""Where hair grows: points of the head's surface by their direction from the middle of the skull."""
+"""Where hair grows: points of the head by their direction from the middle of the skull."""
 
 import functools
 
@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from scipy import sparse
 
-from thfm_jax.data.synthetic import suit
+from thfm_jax.data.synthetic import sheets, suit
 from thfm_jax.data.synthetic.body import BodyModel
 from thfm_jax.data.synthetic.sheets import Sheet
 
@@ -24,7 +24,7 @@ def hairline(model: BodyModel, line: float) -> np.ndarray:
     """[V] float32 metres above the hairline, which recedes in front by `line` metres."""
     position = suit.base_positions(model)
     x, y, z = np.abs(position[:, 0]), position[:, 1], position[:, 2]
-    height = np.interp(z, *zip(*_LINE, strict=True)) + line * np.clip((z - 0.08) / 0.03, 0, 1)
+    height = np.interp(z, *np.array(_LINE).T) + line * np.clip((z - 0.08) / 0.03, 0, 1)
     corner = np.clip((x - 0.02) / 0.02, 0, 1) * np.clip((z - 0.06) / 0.03, 0, 1)
     above = y - height - 0.8 * line * corner - 0.1 * model.regions["ears"]
     return np.where(y > 0.6, above, -1).astype(np.float32)
@@ -160,9 +160,6 @@ def _cast(origin, towards, position, triangles):
 def sheet(model: BodyModel, towards: np.ndarray) -> Sheet:
     """The surface over a grid of directions [R, C, 3], outside up: rows run outwards, columns from
     the body's right to its left over the back."""
-    rows, columns = towards.shape[:2]
-    index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
-    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
-    triangles = np.stack([a, c, d, a, d, b], axis=-1).reshape(-1, 3)
+    triangles = sheets.grid(*towards.shape[:2])
     weights = points(model, towards.reshape(-1, 3))
     return Sheet(weights, triangles, np.arange(len(triangles), dtype=np.int32))

@@ -58,6 +58,14 @@ def whole(triangles: np.ndarray, count: int) -> Sheet:
     return Sheet(weights, triangles.astype(np.int32), np.arange(len(triangles), dtype=np.int32))
 
 
+def grid(rows: int, columns: int) -> np.ndarray:
+    """[F, 3] int32 triangles of a grid of vertices, row by row; its outside is where columns run
+    rightwards and rows down."""
+    index = np.arange(rows * columns, dtype=np.int32).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1], index[:-1, 1:], index[1:, :-1], index[1:, 1:]
+    return np.stack([a, c, d, a, d, b], axis=-1).reshape(-1, 3)
+
+
 def split(triangles: np.ndarray, field: np.ndarray) -> tuple[Sheet, np.ndarray]:
     """All triangles, cut along the zero line of `field` [N] as if it were linear.
 

@@ -29,6 +29,7 @@ class Kind:
       ease_m: between foot and upper.
       materials: of the upper.
       pale_sole: chance of a white sole.
+      strapped: whether straps take the upper's place.
     """
 
     top_m: float
@@ -38,6 +39,7 @@ class Kind:
     ease_m: float
     materials: tuple[fabrics.Cut, ...]
     pale_sole: float
+    strapped: bool = False
 
 
 KINDS: dict[str, Kind] = {
@@ -47,7 +49,7 @@ KINDS: dict[str, Kind] = {
     "boots": Kind(0.19, 0.0, 0.03, 0.006, 0.01, (fabrics.LEATHER,), 0.1),
     "high_boots": Kind(0.36, 0.0, 0.024, 0.004, 0.01, (fabrics.LEATHER,), 0.05),
     "flats": Kind(0.06, 0.035, 0.01, 0.002, 0.004, (fabrics.LEATHER, fabrics.SILK), 0.05),
-    "sandals": Kind(0.03, 0.0, 0.014, 0.004, 0.003, (fabrics.LEATHER,), 0.2),
+    "sandals": Kind(0.03, 0.0, 0.014, 0.004, 0.003, (fabrics.LEATHER,), 0.2, strapped=True),
     "slippers": Kind(0.06, 0.0, 0.018, 0.006, 0.009, (fabrics.COAT, fabrics.WOVEN), 0.3),
 }
 
@@ -60,11 +62,11 @@ def make(
     kind: str,
     instance: int,
     flat: bool = False,
-) -> tuple[list[Mesh], np.ndarray, fabrics.Look]:
+) -> tuple[list[Mesh], np.ndarray]:
     """A pair of shoes.
 
     Returns:
-      meshes, [N] float32 metres inside their edge at the suit's vertices, what they are made of.
+      meshes; [N] float32 metres inside their edge at the suit's vertices.
     """
     spec = KINDS[kind]
     of = suit.of(model)
@@ -81,20 +83,30 @@ def make(
     field = _edge(of.position, spec)
     meshes = [_upper(model, shape, posed, of, field, spec, look.material, instance)]
     meshes += [_sole(model, shape, posed, side, spec, sole, instance) for side in _SIDES]
-    return meshes, field, look
+    return meshes, field
 
 
 def _edge(position: np.ndarray, spec: Kind) -> np.ndarray:
     """[N] float32 metres below the shoe's edge, which dips in front of the ankle."""
     height = position[:, 1] - suit.FOOT_Y
+    if spec.strapped:
+        instep = 0.016 - np.abs(position[:, 2] - 0.1 - 0.2 * height)
+        ankle = np.minimum(0.012 - np.abs(height - 0.1), 0.2)
+        return np.minimum(np.maximum(instep, ankle), 0.13 - height).astype(np.float32)
     ahead = np.clip((position[:, 2] - 0.03) / 0.06, 0, 1)
     return (spec.top_m - spec.low_m * ahead - height).astype(np.float32)
 
 
 def _upper(
-    model: BodyModel, shape: Shape, posed: Posed, of: suit.Suit, field: np.ndarray, spec: Kind,
-    material: Material, instance: int,
-) -> Mesh:  # fmt: skip
+    model: BodyModel,
+    shape: Shape,
+    posed: Posed,
+    of: suit.Suit,
+    field: np.ndarray,
+    spec: Kind,
+    material: Material,
+    instance: int,
+) -> Mesh:
     piece = sheets.cut(of.sheet.triangles, field)
     on_model = piece.on(of.sheet)
     rest = on_model(shape.vertices)
@@ -140,9 +152,14 @@ def _smoothed(points: np.ndarray, pairs: np.ndarray, passes: int) -> np.ndarray:
 
 
 def _sole(
-    model: BodyModel, shape: Shape, posed: Posed, side: str, spec: Kind, material: Material,
+    model: BodyModel,
+    shape: Shape,
+    posed: Posed,
+    side: str,
+    spec: Kind,
+    material: Material,
     instance: int,
-) -> Mesh:  # fmt: skip
+) -> Mesh:
     """A slab about the foot, which bends where the toes begin."""
     patch = model.patches["body"]
     part = parts.INDEX[f"{side}_foot"]

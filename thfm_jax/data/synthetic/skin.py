@@ -12,14 +12,28 @@ from thfm_jax.data.synthetic.phenotype import Phenotype
 from thfm_jax.data.synthetic.scene import Material, Mesh
 
 # sRGB of skin from least to most melanin.
-_MELANIN = ((246, 214, 198), (236, 196, 168), (214, 162, 126), (176, 120, 86), (118, 76, 54),
-            (78, 50, 38), (50, 34, 29))  # fmt: skip
+_MELANIN = (
+    (246, 214, 198),
+    (236, 196, 168),
+    (214, 162, 126),
+    (176, 120, 86),
+    (118, 76, 54),
+    (78, 50, 38),
+    (50, 34, 29),
+)
 # Mean melanin, 0 to 1, of the phenotype's ancestries: African, Asian, Caucasian.
 _ANCESTRAL = (0.74, 0.34, 0.16)
 # What is left of red, green and blue where there is one unit more of blood.
 _BLOOD = np.array([0.94, 0.66, 0.72])
-_UNNATURAL = ((96, 180, 90), (90, 130, 210), (170, 110, 200), (210, 90, 80), (230, 200, 90),
-              (120, 210, 210), (200, 200, 205))  # fmt: skip
+_UNNATURAL = (
+    (96, 180, 90),
+    (90, 130, 210),
+    (170, 110, 200),
+    (210, 90, 80),
+    (230, 200, 90),
+    (120, 210, 210),
+    (200, 200, 205),
+)
 _REPEAT = 7.0  # tiles of relief over MakeHuman's texture: one is about 0.25 m
 
 
@@ -136,8 +150,11 @@ def _tint(rng: np.random.Generator, model: BodyModel, look: Skin) -> np.ndarray:
     redness = redness + rng.uniform(-0.25, 0.25, 3) @ places["clouds"]
     tint = _BLOOD ** (fair * redness)[:, None]
     lips = regions["lips"][:, None]
-    lip = look.lips / look.colour if look.lips is not None else (0.85, 0.45 + 0.3 * look.melanin,
-                                                                0.5 + 0.25 * look.melanin)  # fmt: skip
+    lip = (
+        look.lips / look.colour
+        if look.lips is not None
+        else (0.85, 0.45 + 0.3 * look.melanin, 0.5 + 0.25 * look.melanin)
+    )
     tint = tint * (1 - lips) + lips * np.minimum(lip, 3)
     nails = np.maximum(regions["fingernails"], regions["toenails"])[:, None]
     nail = look.nails / look.colour if look.nails is not None else (1.1, 1.0, 1.0)

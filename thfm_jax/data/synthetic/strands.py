@@ -53,7 +53,7 @@ def _even(variant: int, stretch: float, finest: float) -> np.ndarray:
 def layers(
     surfaces: Sequence[np.ndarray],
     cutoffs: Sequence[np.ndarray],
-    shades: Sequence[float],
+    shades: Sequence[float] | np.ndarray,
     triangles: np.ndarray,
     uv: np.ndarray,
     look: Material,

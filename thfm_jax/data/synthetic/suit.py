@@ -117,9 +117,13 @@ def gown(model: BodyModel) -> Suit:
 
 
 def _suit(
-    model: BodyModel, sheet: Sheet, part: np.ndarray, chart: np.ndarray, close: np.ndarray,
+    model: BodyModel,
+    sheet: Sheet,
+    part: np.ndarray,
+    chart: np.ndarray,
+    close: np.ndarray,
     on_suit: np.ndarray,
-) -> Suit:  # fmt: skip
+) -> Suit:
     position = sheet(base_positions(model))
     return Suit(
         sheet=sheet,
@@ -151,13 +155,13 @@ def _patch_sheet(model: BodyModel, name: str) -> Sheet:
 
 
 def _skirt_rings(model: BodyModel) -> np.ndarray:
-    """[R, C] model vertices of the skirt: rings from the waist down, each from the front leftwards."""
+    """[R, C] model vertices of the skirt: rings from the waist down, each turning leftwards."""
     sheet = _patch_sheet(model, "skirt")
     position = sheet(base_positions(model))
     pairs, _, _ = sheets.edges(sheet.triangles)
     ring = max(sheets.loops(sheet.triangles), key=lambda line: position[line, 1].mean())
     left = np.ones(len(position), bool)
-    rings = []
+    rings: list[np.ndarray] = []
     neighbours: list[list[int]] = [[] for _ in position]
     for a, b in pairs.tolist():
         neighbours[a].append(b)

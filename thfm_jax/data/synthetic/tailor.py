@@ -188,9 +188,13 @@ class Tailor:
         )
 
     def _note(
-        self, pattern: Pattern, piece: Sheet, draped: np.ndarray, floor: np.ndarray,
+        self,
+        pattern: Pattern,
+        piece: Sheet,
+        draped: np.ndarray,
+        floor: np.ndarray,
         normals: np.ndarray,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Raises what the next garment lies on, and hides the skin beneath."""
         of = pattern.suit
         field = np.full(len(self.suit.position), -1, np.float32)

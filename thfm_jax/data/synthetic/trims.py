@@ -104,9 +104,15 @@ def _ramp(low: float, high: float, x: np.ndarray) -> np.ndarray:
 
 
 def _draw(
-    cloth: Cloth, points: np.ndarray, normals: np.ndarray, part: np.ndarray, line: np.ndarray,
-    amount: np.ndarray, first: np.ndarray, trim: Trim,
-) -> Cloth:  # fmt: skip
+    cloth: Cloth,
+    points: np.ndarray,
+    normals: np.ndarray,
+    part: np.ndarray,
+    line: np.ndarray,
+    amount: np.ndarray,
+    first: np.ndarray,
+    trim: Trim,
+) -> Cloth:
     """The profile along one closed line."""
     edge, out = points[:, line], normals[:, line]
     along = np.roll(edge, -1, axis=1) - np.roll(edge, 1, axis=1)
@@ -143,7 +149,7 @@ def _draw(
 
 
 def _evened(vectors: np.ndarray, times: int = 6) -> np.ndarray:
-    """Vectors [T, L, 3] along a closed line, summed with their neighbours' to 4 shares each time."""
+    """Vectors [T, L, 3] along a closed line, each time 4 times the mean with their neighbours."""
     for _ in range(times):
         vectors = np.roll(vectors, 1, axis=1) + 2 * vectors + np.roll(vectors, -1, axis=1)
     return vectors

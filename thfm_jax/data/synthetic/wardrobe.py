@@ -13,15 +13,18 @@ from thfm_jax.data.synthetic import (
     fabrics,
     face,
     hair,
+    hairstyles,
     headwear,
     props,
     shoes,
     skin,
+    suit,
     trims,
 )
 from thfm_jax.data.synthetic.body import BodyModel, Posed, Shape
 from thfm_jax.data.synthetic.ensembles import STYLES, Ensemble
 from thfm_jax.data.synthetic.garments import Garment
+from thfm_jax.data.synthetic.heads import Head
 from thfm_jax.data.synthetic.scene import Material, Mesh
 from thfm_jax.data.synthetic.skin import Skin
 from thfm_jax.data.synthetic.tailor import Cloth, Tailor
@@ -94,13 +97,14 @@ def dress(
     look = (skin.cartoon if flat else skin.sample)(skin_rng, shape.phenotype)
     tailor = Tailor(model, shape, posed, fps)
     sewn, meta = _clothes(cloth_rng, person, tailor, ensemble)
-    footwear = _shoes(shoe_rng, person, tailor, ensemble, meta)
     laid, others, hidden = _others(worn_rng, person, tailor, ensemble)
-    worn = _drawn(sewn + laid, tailor, instance) + footwear
+    footwear, shod = _shoes(shoe_rng, person, ensemble, meta)
+    worn = _drawn(sewn + laid, tailor, shod, instance) + footwear
+    tailor.cover(shod)
     bare = tailor.bare() & ~hidden
     age = shape.phenotype.age_years
     body = [skin.mesh(skin_rng, model, posed, bare, look, age, instance, flat)]
-    colour = hair.sample_colour(hair_rng, shape.phenotype, look.melanin)
+    colour = hairstyles.sample_colour(hair_rng, shape.phenotype, look.melanin)
     head = _face(face_rng, person, look, colour, meta)
     head += _head(hair_rng, person, look, colour, ensemble, meta)
     if held is None and getattr(motion, "hand", None) is not None:
@@ -120,11 +124,15 @@ def dress(
 
 @dataclasses.dataclass(frozen=True)
 class _Sewn:
-    """A garment or a trim: its surface, material, and number in the tailor's order."""
+    """A garment or a trim: its surface, material, and number in the tailor's order.
+
+    What is worn in shoes is seen only where these do not cover it.
+    """
 
     cloth: Cloth
     material: Material
     layer: int
+    in_shoes: bool = False
 
 
 def _clothes(
@@ -141,10 +149,11 @@ def _clothes(
         if ensemble.matched and cut is fabrics.SUITING:
             base = matching = base if matching is None else matching
         look = fabrics.make(rng, cut, base, ensemble.boldness, person.flat, garment.marks)
-        sewn += _sewn(rng, tailor, garment, look)
+        in_shoes = maker is accessories.socks
+        sewn += _sewn(rng, tailor, garment, look, in_shoes)
         meta["garments"].append(garment.name)
         on_legs = garment.pattern.legs or "skirt" in garment.name
-        if maker is not accessories.socks:
+        if not in_shoes:
             meta["bottom_rgb" if on_legs else "top_rgb"] = colours.srgb(look.colour)
     if ensemble.belted is not None:
         strap = accessories.belt(rng, tailor, ensemble.belted)
@@ -154,7 +163,11 @@ def _clothes(
 
 
 def _sewn(
-    rng: np.random.Generator, tailor: Tailor, garment: Garment, look: fabrics.Look
+    rng: np.random.Generator,
+    tailor: Tailor,
+    garment: Garment,
+    look: fabrics.Look,
+    in_shoes: bool = False,
 ) -> list[_Sewn]:
     """A garment and its trims."""
     layer = len(tailor.fields)
@@ -164,7 +177,7 @@ def _sewn(
         _Sewn(edge, look.material if trim.fabric == "own" else plain, layer)
         for trim, edge in trims.sew(surface, garment.trims)
     ]
-    return [_Sewn(surface, look.material, layer), *edges]
+    return [_Sewn(surface, look.material, layer, in_shoes), *edges]
 
 
 def _plain_look(
@@ -175,11 +188,15 @@ def _plain_look(
     return fabrics.make(rng, cut, base, boldness, person.flat, garment.marks)
 
 
-def _drawn(sewn: list[_Sewn], tailor: Tailor, instance: int) -> list[Mesh]:
-    """What is seen of all layers: nothing of one that another covers."""
+def _drawn(sewn: list[_Sewn], tailor: Tailor, shod: np.ndarray, instance: int) -> list[Mesh]:
+    """What is seen of all layers: nothing of one that another covers.
+
+    `shod` [N] is how far inside of the edge of a shoe the suit's vertices are.
+    """
     meshes = []
     for piece in sewn:
-        left = piece.cloth.without(tailor.hidden(piece.layer + 1))
+        hidden = tailor.hidden(piece.layer + 1)
+        left = piece.cloth.without(hidden | (shod > 0.01) if piece.in_shoes else hidden)
         if len(left.triangles):
             meshes.append(left.mesh(piece.material, instance))
     return meshes
@@ -196,17 +213,15 @@ def _base_colour(rng: np.random.Generator, cut: fabrics.Cut, boldness: float) ->
 
 
 def _shoes(
-    rng: np.random.Generator, person: _Person, tailor: Tailor, ensemble: Ensemble,
-    meta: dict[str, Any],
-) -> list[Mesh]:  # fmt: skip
+    rng: np.random.Generator, person: _Person, ensemble: Ensemble, meta: dict[str, Any]
+) -> tuple[list[Mesh], np.ndarray]:
+    """Shoes, and [N] metres inside their edge at the suit's vertices."""
     if not ensemble.shoes:
-        return []
-    meshes, field, _ = shoes.make(
+        return [], np.full(len(suit.of(person.model).position), -1, np.float32)
+    meta["garments"].append(ensemble.shoes)
+    return shoes.make(
         rng, person.model, person.shape, person.posed, ensemble.shoes, person.instance, person.flat
     )
-    tailor.cover(field)
-    meta["garments"].append(ensemble.shoes)
-    return meshes
 
 
 def _face(
@@ -224,29 +239,33 @@ def _face(
 
 
 def _head(
-    rng: np.random.Generator, person: _Person, look: Skin, colour: np.ndarray, ensemble: Ensemble,
+    rng: np.random.Generator,
+    person: _Person,
+    look: Skin,
+    colour: np.ndarray,
+    ensemble: Ensemble,
     meta: dict[str, Any],
-) -> list[Mesh]:  # fmt: skip
+) -> list[Mesh]:
     """Hair, beard, and what the head wears over them."""
     model, shape, posed, instance = person.model, person.shape, person.posed, person.instance
     kinds = [name for name in ensemble.worn if name in headwear.KINDS]
-    style = hair.sample_style(rng, shape.phenotype, look.melanin)
+    style = hairstyles.sample_style(rng, shape.phenotype, look.melanin)
     meta |= {"hair": style.name if style else "bald", "hair_rgb": colours.srgb(colour)}
     if style and any(kind in _ON_HAIR for kind in kinds):
         style = dataclasses.replace(
             style, length_m=min(style.length_m, 0.012), fringe_m=0.0, sweep=(0.0, 0.0, 0.0)
         )
+    head = Head(model, shape, posed, person.fps, instance)
     meshes: list[Mesh] = []
     if style and not any(kind in headwear.HIDE_HAIR for kind in kinds):
-        meshes += hair.grow(rng, model, shape, posed, person.fps, style, colour, instance)
+        meshes += hair.grow(rng, head, style, colour)
     beard = beards.sample(rng, shape.phenotype)
     meta["beard"] = beard[0] if beard else "none"
     if beard and "headscarf" not in kinds:
         meshes += beards.grow(rng, model, posed, *beard, colour, instance)
     over = style.length_m + 0.002 if style and "headscarf" not in kinds else 0.002
-    head = headwear.Head(model, shape, posed, person.fps, instance, over)
     for kind in kinds:
-        meshes += headwear.make(rng, kind, head, person.flat)
+        meshes += headwear.make(rng, kind, head, over, person.flat)
     return meshes
 
 
