@@ -59,7 +59,10 @@ def run(work: Work, jobs: Iterable[int], processes: int) -> Iterator[Event]:
                 if event.kind == "lost":
                     losses[event.job] += 1
                     if losses[event.job] == TRIES:
-                        raise JobError(f"{event.reason}, {TRIES} times on the same work")
+                        raise JobError(
+                            f"{event.reason}, {TRIES} times on the same work: where memory is "
+                            "short, use fewer processes"
+                        )
                     waiting.append(event.job)
                     crew[crew.index(worker)] = worker = _Worker(work)
                 if waiting:
