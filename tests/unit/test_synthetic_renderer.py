@@ -39,6 +39,7 @@ def test_where_nobody_is_labels_are_zero_and_nothing_is_near():
         assert getattr(drawn.labels, name)[~empty].any()
     assert np.isinf(drawn.nearest_m[drawn.mesh == -1]).all()
     assert np.isnan(drawn.positions[drawn.mesh == -1]).all()
+    np.testing.assert_allclose(drawn.nearest_m[~empty], drawn.labels.depth_m[~empty])
     assert (drawn.mesh == 1).any()
 
 

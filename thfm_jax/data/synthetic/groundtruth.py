@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from thfm_jax.data.synthetic.drawables import Drawable, Posed
-from thfm_jax.data.synthetic.fragments import Fragments
+from thfm_jax.data.synthetic.fragments import Fragments, row_and_column
 from thfm_jax.data.synthetic.jit import kernel, row3
 from thfm_jax.data.synthetic.raster import barycentrics, homogeneous, is_behind
 
@@ -18,8 +18,9 @@ class Maps(NamedTuple):
     Attributes:
       mesh: [H, W] int32 index of the mesh, -1 for none.
       triangle: [H, W] int32 index of its triangle.
-      barycentrics: [H, W, 3] float32 shares of the triangle's corners.
-      positions: [H, W, 3] float32 world position; NaN where there is no mesh.
+      barycentrics: [H, W, 3] float32 shares of the triangle's corners; 0 where instance is 0.
+      positions: [H, W, 3] float32 world position, NaN where there is no mesh; [0, 0, 3] where
+        nobody asked.
       nearest_m: [H, W] float32 z in the camera frame of any mesh, infinite where there is none.
     """
 
@@ -37,8 +38,9 @@ class Maps(NamedTuple):
     nearest_m: np.ndarray
 
 
-def empty(frames: int, height: int, width: int) -> Maps:
+def empty(frames: int, height: int, width: int, positions: bool) -> Maps:
     """Maps [T, H, W] that show nothing."""
+    asked = (height, width) if positions else (0, 0)
 
     def zeros(dtype, *channels):
         return np.zeros((frames, height, width, *channels), dtype)
@@ -54,7 +56,7 @@ def empty(frames: int, height: int, width: int) -> Maps:
         mesh=np.full((frames, height, width), -1, np.int32),
         triangle=zeros(np.int32),
         barycentrics=zeros(np.float32, 3),
-        positions=np.full((frames, height, width, 3), np.nan, np.float32),
+        positions=np.full((frames, *asked, 3), np.nan, np.float32),
         nearest_m=np.full((frames, height, width), np.inf, np.float32),
     )
 
@@ -88,51 +90,59 @@ def fill(
 @kernel
 def _fill(maps, fragments, span, mesh, template, part, kind, rotation, eye, soft):
     index, instance, hull, first_id = kind
-    width = maps.depth_m.shape[1]
+    width, asked = maps.depth_m.shape[1], maps.positions.size > 0
     for n in range(span[0], span[1]):
-        row, column = fragments.pixel[n] // width, fragments.pixel[n] % width
+        row, column = row_and_column(fragments, n, width, 1)
         f = fragments.triangle[n] - first_id
+        maps.mesh[row, column] = index
+        maps.triangle[row, column] = f
+        maps.nearest_m[row, column] = np.float32(1.0) / fragments.near[n]
+        if instance == 0 and not asked:
+            continue
         i, j, k = row3(mesh.triangles, f)
         p = homogeneous(mesh.corners, 0, i)
         q, r = homogeneous(mesh.corners, 0, j), homogeneous(mesh.corners, 0, k)
         w0, w1, w2 = barycentrics(p, q, r, column + 0.5, row + 0.5)
-        depth = w0 * p[2] + w1 * q[2] + w2 * r[2]
-        maps.mesh[row, column] = index
-        maps.triangle[row, column] = f
+        place = _mix(mesh.world, (i, j, k), (w0, w1, w2))
+        if asked:
+            for c in range(3):
+                maps.positions[row, column, c] = place[c]
+        if instance == 0:
+            continue
         maps.barycentrics[row, column, 0] = w0
         maps.barycentrics[row, column, 1] = w1
         maps.barycentrics[row, column, 2] = w2
+        depth = w0 * p[2] + w1 * q[2] + w2 * r[2]
         maps.nearest_m[row, column] = depth
-        for c in range(3):
-            maps.positions[row, column, c] = (
-                w0 * mesh.world[i, c] + w1 * mesh.world[j, c] + w2 * mesh.world[k, c]
-            )
-        if instance == 0:
-            continue
         maps.depth_m[row, column] = depth
         maps.instance[row, column] = instance
         maps.part[row, column] = part[f]
         maps.valid[row, column] = not hull or soft[row, column] > 0.999
         if len(template) > 0:
             maps.posed[row, column] = True
+            at = _mix(template, (i, j, k), (w0, w1, w2))
             for c in range(3):
-                maps.template[row, column, c] = (
-                    w0 * template[i, c] + w1 * template[j, c] + w2 * template[k, c]
-                )
+                maps.template[row, column, c] = at[c]
         side = -1.0 if is_behind(p, q, r) else 1.0
-        w0, w1, w2 = w0 * side, w1 * side, w2 * side
-        normals, at = mesh.normals, maps.positions
         x, y, z = _facing(
-            (
-                w0 * normals[i, 0] + w1 * normals[j, 0] + w2 * normals[k, 0],
-                w0 * normals[i, 1] + w1 * normals[j, 1] + w2 * normals[k, 1],
-                w0 * normals[i, 2] + w1 * normals[j, 2] + w2 * normals[k, 2],
-            ),
-            (eye[0] - at[row, column, 0], eye[1] - at[row, column, 1], eye[2] - at[row, column, 2]),
+            _mix(mesh.normals, (i, j, k), (w0 * side, w1 * side, w2 * side)),
+            (eye[0] - place[0], eye[1] - place[1], eye[2] - place[2]),
         )
         for c, sign in ((0, 1.0), (1, -1.0), (2, -1.0)):
             turned = rotation[c, 0] * x + rotation[c, 1] * y + rotation[c, 2] * z
             maps.normals[row, column, c] = sign * turned
+
+
+@kernel
+def _mix(values, ids, weights):
+    """Weighted mean of three rows of `values` [V, 3], float64."""
+    i, j, k = ids
+    a, b, c = weights
+    return (
+        a * values[i, 0] + b * values[j, 0] + c * values[k, 0],
+        a * values[i, 1] + b * values[j, 1] + c * values[k, 1],
+        a * values[i, 2] + b * values[j, 2] + c * values[k, 2],
+    )
 
 
 @kernel

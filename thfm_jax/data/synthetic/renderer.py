@@ -45,7 +45,7 @@ class Rendered:
       mesh: [T, H, W] int32 index in `scene.Scene.meshes` of what the labels show, surroundings too,
         -1 where that is the backdrop.
       triangle: [T, H, W] int32 index of its triangle.
-      barycentrics: [T, H, W, 3] float32 shares of that triangle's corners.
+      barycentrics: [T, H, W, 3] float32 shares of that triangle's corners; 0 where instance is 0.
       nearest_m: [T, H, W] float32 z in the camera frame of any mesh, infinite where there is none.
       positions: [T, H, W, 3] float32 world positions, NaN where there is no mesh; None if not asked
         for.
@@ -73,7 +73,7 @@ def render(scene: scenes.Scene, supersampling: int = 3, positions: bool = False)
     """
     frames, (height, width) = len(scene.camera.rotation), scene.camera.size
     renderer = _Renderer(scene, supersampling)
-    maps = groundtruth.empty(frames, height, width)
+    maps = groundtruth.empty(frames, height, width, positions)
     colour = np.empty((frames, height, width, 3), np.float32)
     alpha = np.empty((frames, height, width), np.float32)
     for frame in range(frames):

@@ -24,7 +24,7 @@ HAIR_M = 0.015
 BIAS_M = 0.004
 # Things farther towards the sun than this do not soften their shadow any more.
 FAR_M = 1.5
-TAPS = 12
+TAPS = 8
 SEARCHED = 4 + TAPS // 2
 # Texels are not smaller than this.
 FINEST_M = 0.0035
