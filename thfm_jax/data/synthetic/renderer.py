@@ -147,6 +147,9 @@ class _Renderer:
         opened = occlusion.openness(
             self.fine.centres(2), camera.intrinsics[frame], lighting.occlusion, seen, width
         )
+        for sun, arriving in zip(lighting.suns, lit, strict=True):
+            if not sun.shadow:  # at least kept out of corners
+                arriving *= opened
         materials = [d.mesh.material for d in self.drawables]
         eye = self.view.positions[frame]
         colours = reflect(seen, surface, materials, lighting, eye, lit, opened)
