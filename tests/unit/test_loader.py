@@ -67,8 +67,8 @@ def take(config: LoaderConfig, count: int, **where) -> list[Batch]:
 
 
 @functools.cache
-def reference(config_json: str) -> list[Batch]:
-    return take(plain.from_json(LoaderConfig, config_json), 21)
+def reference(config_json: str, count: int = 21) -> list[Batch]:
+    return take(plain.from_json(LoaderConfig, config_json), count)
 
 
 def test_a_batch_holds_the_clip_and_every_task_in_its_units(clips):
@@ -208,21 +208,23 @@ from thfm_jax import config as plain
 from thfm_jax.data import loader
 
 def main():
-    config, log = Path(sys.argv[1]), Path(sys.argv[2])
+    config, log, steps = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     lines = log.read_text().splitlines() if log.exists() else []
     whole = [line for line in lines if line.endswith("}")]  # the last may be torn
-    log.write_text("".join(line + chr(10) for line in whole))
+    mended = log.with_suffix(".mended")
+    mended.write_text("".join(line + chr(10) for line in whole))
+    mended.replace(log)
     iterator = loader.batches(plain.from_json(loader.LoaderConfig, config.read_text()), 0, 1)
     if whole:
         iterator.set_state(json.loads(whole[-1])["state"])
     with log.open("a") as file:
-        while iterator.get_state()["step"] < 14:
+        while iterator.get_state()["step"] < steps:
             batch = next(iterator)
             content = b"".join(leaf.tobytes() for leaf in jax.tree.leaves(batch))
             digest = hashlib.sha256(content).hexdigest()
             line = json.dumps({"digest": digest, "state": iterator.get_state()})
             print(line, file=file, flush=True)
-    del batch
+            del batch
     iterator.close()
 
 if __name__ == "__main__":
@@ -230,32 +232,40 @@ if __name__ == "__main__":
 """
 
 
-def run_reader(tmp_path: Path, config: LoaderConfig, log: Path) -> subprocess.Popen:
-    (tmp_path / "config.json").write_text(plain.to_json(config))
-    (tmp_path / "reader.py").write_text(READER)
+def run_reader(folder: Path, config: LoaderConfig, steps: int) -> subprocess.Popen:
+    """Starts a process that writes to `folder`/log what it read, and goes on where that ends."""
+    (folder / "config.json").write_text(plain.to_json(config))
+    (folder / "reader.py").write_text(READER)
+    arguments = [folder / "reader.py", folder / "config.json", folder / "log", steps]
     return subprocess.Popen(
-        [sys.executable, str(tmp_path / "reader.py"), str(tmp_path / "config.json"), str(log)],
+        [sys.executable, *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
         start_new_session=True,
     )
 
 
+def kill_soon(process: subprocess.Popen, log: Path, chance: random.Random) -> None:
+    """Kills a reader and its workers, at any moment or just after it has got further."""
+    size = log.stat().st_size if log.exists() else 0
+    patience = time.monotonic() + (chance.uniform(0, 5) if chance.random() < 0.3 else 60)
+    while time.monotonic() < patience and not (log.exists() and log.stat().st_size > size):
+        time.sleep(0.01)
+    time.sleep(chance.uniform(0, 0.05))
+    assert process.poll() is None, "the reader must not be done yet"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_killed_at_any_moment_a_reader_loses_and_repeats_nothing(mixed, tmp_path, kills):
     config = plain.build(LoaderConfig, {**vars(mixed), "workers": 1, "buffer": 1})
-    log, chance = tmp_path / "log", random.Random(0)
+    steps, chance = 10 + 5 * kills, random.Random(0)
     for _ in range(kills):
-        before = log.stat().st_size if log.exists() else 0
-        process = run_reader(tmp_path, config, log)
-        while process.poll() is None and (not log.exists() or log.stat().st_size <= before):
-            time.sleep(0.01)
-        time.sleep(chance.uniform(0, 0.05))
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    assert run_reader(tmp_path, config, log).wait() == 0
-    found = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [entry["state"]["step"] for entry in found] == list(range(1, 15))
-    for entry, batch in zip(found, reference(plain.to_json(mixed)), strict=False):
+        kill_soon(run_reader(tmp_path, config, steps), tmp_path / "log", chance)
+    assert run_reader(tmp_path, config, steps).wait() == 0
+    found = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [entry["state"]["step"] for entry in found] == list(range(1, steps + 1))
+    for entry, batch in zip(found, reference(plain.to_json(mixed), steps), strict=True):
         content = b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(batch))
         assert entry["digest"] == hashlib.sha256(content).hexdigest()
 
