@@ -70,10 +70,16 @@ class Samples:
 
 @kernel
 def row_and_column(fragments, n, width, side):
-    """Where a fragment's sample is in an image of `side` x `side` samples a pixel."""
+    """Where a fragment's sample is in an image of `side` x `side` samples a pixel.
+
+    With a `side` of 1, where its pixel is.
+    """
     pixel, sample = fragments.pixel[n], fragments.sample[n]
     # Divisions of integers are slow, and these are exact.
-    row, up = int((pixel + 0.5) * (1.0 / width)), int((sample + 0.5) * (1.0 / side))
+    row = int((pixel + 0.5) * (1.0 / width))
+    if side == 1:
+        return row, pixel - row * width
+    up = int((sample + 0.5) * (1.0 / side))
     return row * side + up, (pixel - row * width) * side + sample - up * side
 
 

@@ -42,9 +42,10 @@ def openness(
         return values
     places = np.empty((*half.shape, 3), np.float32)
     _place(half, intrinsics, places)
+    normals = np.zeros_like(places)
     raw, smooth = np.empty_like(half), np.empty_like(half)
-    _occlude(places, _SPIRALS, intrinsics[0, 0] / 2, strength, raw)
-    _smooth(places, raw, smooth)
+    _occlude(places, _SPIRALS, intrinsics[0, 0] / 2, strength, normals, raw)
+    _smooth(places, normals, raw, smooth)
     _look_up(fragments.pixel, fragments.near, half, smooth, width, values)
     return values
 
@@ -90,7 +91,7 @@ def _step(places, row, column, dr, dc):
 
 
 @kernel
-def _occlude(places, spirals, focal, strength, out):
+def _occlude(places, spirals, focal, strength, normals, out):
     rows, columns = out.shape
     for row in range(rows):
         for column in range(columns):
@@ -108,6 +109,9 @@ def _occlude(places, spirals, focal, strength, out):
             if length < 1e-12:
                 continue
             nx, ny, nz = nx / length, ny / length, nz / length
+            normals[row, column, 0] = nx
+            normals[row, column, 1] = ny
+            normals[row, column, 2] = nz
             radius = min(RADIUS_M * focal / p[2], 0.35 * columns)
             # Neighbours in 4 x 4 turn the spiral differently, and are averaged later.
             turn = ((row & 3) * 4 + (column & 3)) * 7 % 16
@@ -127,16 +131,19 @@ def _occlude(places, spirals, focal, strength, out):
 
 
 @kernel
-def _smooth(places, raw, out):
-    """Mean over 4 x 4 neighbours at a like depth."""
+def _smooth(places, normals, raw, out):
+    """Mean over 4 x 4 neighbours near the same plane."""
     rows, columns = raw.shape
     for row in range(rows):
         for column in range(columns):
-            z = places[row, column, 2]
+            x, y, z = places[row, column, 0], places[row, column, 1], places[row, column, 2]
+            nx, ny, nz = normals[row, column, 0], normals[row, column, 1], normals[row, column, 2]
             total, count = np.float32(0.0), 0
             for r in range(max(row - 2, 0), min(row + 2, rows)):
                 for c in range(max(column - 2, 0), min(column + 2, columns)):
-                    if abs(places[r, c, 2] - z) <= np.float32(0.03) * z:
+                    rise = (places[r, c, 0] - x) * nx + (places[r, c, 1] - y) * ny
+                    rise += (places[r, c, 2] - z) * nz
+                    if places[r, c, 2] > 0.0 and abs(rise) <= np.float32(0.02) * z:
                         total += raw[r, c]
                         count += 1
             out[row, column] = total / np.float32(count) if count else raw[row, column]

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from thfm_jax.data.synthetic import scene
 from thfm_jax.data.synthetic.drawables import Drawable, Posed
-from thfm_jax.data.synthetic.fragments import Fragments
+from thfm_jax.data.synthetic.fragments import Fragments, row_and_column
 from thfm_jax.data.synthetic.jit import kernel, row3
 from thfm_jax.data.synthetic.points import Points
 from thfm_jax.data.synthetic.raster import cut, edge
@@ -30,6 +30,8 @@ SEARCHED = 4 + TAPS // 2
 FINEST_M = 0.0035
 # Penumbras of a smaller radius are sampled more closely.
 WIDE_TEXELS = 2.5
+# Points off a point's plane by less than this share of its depth lie on the same surface.
+SAME_PLANE = np.float32(0.01)
 STILL_TEXELS, MOVING_TEXELS = 1024, 512
 # Things that stand still cast shadows from up to this far around people.
 REACH_M = 6.0
@@ -101,7 +103,8 @@ class Shades:
                     values,
                     soft,
                 )
-            _smooth(fragments, values, soft, *np.zeros((3, *size), np.float32))
+            image, marked = np.zeros((*size, 5), np.float32), np.zeros(size, bool)
+            _smooth(fragments, points, soft, image, marked, values)
         return arriving
 
 
@@ -256,7 +259,8 @@ def _lit(fragments, points, hair, softness, shadow_map, discs, columns, arriving
             steep = -np.float32(1.0) / max(facing, np.float32(0.25)) / scale
             slope_x, slope_y = _dot(right, normal) * steep, _dot(up, normal) * steep
             plane = (x, y, _dot(ahead, point) + bias, slope_x, slope_y)
-            turn = _turn(fragments.pixel[n], columns)
+            row, column = row_and_column(fragments, n, columns, 1)
+            turn = _turn(row, column)
             distance, found = _blocker(height, plane, widest, discs, turn)
             if found == 0:
                 continue
@@ -278,10 +282,9 @@ def _dot(p, q):
 
 
 @kernel
-def _turn(pixel, columns):
+def _turn(row, column):
     """0 to 15, each once in any 4 x 4 pixels, far apart in neighbours."""
-    row = int((pixel + 0.5) * (1.0 / columns))
-    return ((row & 3) * 4 + ((pixel - row * columns) & 3)) * 7 & 15
+    return ((row & 3) * 4 + (column & 3)) * 7 & 15
 
 
 @kernel
@@ -352,32 +355,37 @@ def _passes(above, hair):
 
 
 @kernel
-def _smooth(fragments, arriving, soft, sums, weights, near):
-    """Replaces soft values by the mean over 4 x 4 pixels at a like depth.
+def _smooth(fragments, points, soft, image, marked, arriving):
+    """Replaces values around soft ones by the mean over 4 x 4 pixels of one surface.
 
-    `sums`, `weights` and `near` are scratch images [H, W], the first two zero.
+    `image` [H, W, 5] float32 and `marked` [H, W] bool are zero, and scratch.
     """
-    rows, columns = sums.shape
+    rows, columns = marked.shape
     for n in range(len(soft)):
-        row = int((fragments.pixel[n] + 0.5) * (1.0 / columns))
-        column = fragments.pixel[n] - row * columns
+        row, column = row_and_column(fragments, n, columns, 1)
         # What is seen in most of the pixel speaks for it.
-        if fragments.weight[n] > weights[row, column]:
-            sums[row, column] = arriving[n]
-            weights[row, column] = fragments.weight[n]
-            near[row, column] = fragments.near[n]
+        if fragments.weight[n] > image[row, column, 0]:
+            image[row, column, 0] = fragments.weight[n]
+            image[row, column, 1] = arriving[n]
+            for c in range(3):
+                image[row, column, 2 + c] = points.position[n, c]
+        if soft[n]:
+            for r in range(max(row - 1, 0), min(row + 3, rows)):
+                for c in range(max(column - 1, 0), min(column + 3, columns)):
+                    marked[r, c] = True
     for n in range(len(soft)):
-        if not soft[n]:
+        row, column = row_and_column(fragments, n, columns, 1)
+        if not marked[row, column]:
             continue
-        row = int((fragments.pixel[n] + 0.5) * (1.0 / columns))
-        column = fragments.pixel[n] - row * columns
+        normal, place = row3(points.normal, n), row3(points.position, n)
+        offset = _dot(normal, place)
+        limit = SAME_PLANE / fragments.near[n]
         total, count = np.float32(0.0), np.float32(0.0)
         for r in range(max(row - 2, 0), min(row + 2, rows)):
             for c in range(max(column - 2, 0), min(column + 2, columns)):
-                if weights[r, c] > 0.0 and (
-                    abs(near[r, c] - fragments.near[n]) <= np.float32(0.03) * fragments.near[n]
-                ):
-                    total += sums[r, c]
+                there = (image[r, c, 2], image[r, c, 3], image[r, c, 4])
+                if image[r, c, 0] > 0.0 and abs(_dot(normal, there) - offset) <= limit:
+                    total += image[r, c, 1]
                     count += np.float32(1.0)
         if count > 0.0:
             arriving[n] = total / count
