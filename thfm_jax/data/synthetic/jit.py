@@ -3,6 +3,9 @@
 The code is stored beside the module, so that later processes need not compile it. Divisions by zero
 give infinity, as in NumPy, instead of being checked for. Operations are neither reordered nor
 fused: the same bytes on every run.
+
+Numba notices that a kernel's own file changed, not that one changed which it calls from another
+file: who edits a shared kernel deletes the `__pycache__` of this folder.
 """
 
 from numba import njit
