@@ -24,7 +24,7 @@ def test_a_weave_neither_brightens_nor_lifts_a_cloth(kind):
 
 
 def test_folds_repeat_without_a_seam():
-    relief = textures.folds(2, 0.004, 2.0)
+    relief = textures.folds(2, 2.0)
     inside = np.abs(np.diff(relief, axis=1)).max()
     assert np.abs(relief[:, 0] - relief[:, -1]).max() <= inside
 

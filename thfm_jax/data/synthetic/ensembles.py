@@ -219,10 +219,18 @@ def _work(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensembl
 
 def _beach(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensemble:
     feet = _pick(rng, {"": 3.0, "sandals": 1})
-    if person.gender > 0.5 or person.age_years < 5:
+    layers: tuple[Maker, ...]
+    if person.age_years < 16:
+        layers = (g.shorts, g.t_shirt) if person.gender > 0.5 else (g.swimsuit,)
+    elif person.gender > 0.5:
         layers = _pick(
             rng,
-            {(g.shorts,): 3.0, (g.briefs,): 1, (g.shorts, g.shirt): 1, (g.shorts, g.tank_top): 1},
+            {
+                (g.shorts,): 3.0,
+                (g.briefs,): 1,
+                (g.shorts, g.shirt): 1,
+                (g.shorts, g.tank_top): 1,
+            },
         )
     else:
         layers = _pick(
@@ -235,8 +243,6 @@ def _beach(rng: np.random.Generator, person: Phenotype, skirted: bool) -> Ensemb
                 (g.swimsuit, g.shorts): 0.6,
             },
         )
-    if person.gender < 0.5 and person.age_years < 16:
-        layers = (g.swimsuit,)
     return Ensemble("beach", layers, feet, 0.6)
 
 

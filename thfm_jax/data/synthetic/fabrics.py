@@ -8,7 +8,7 @@ import numpy as np
 from thfm_jax.data.synthetic import colours, marks, noise, textures
 from thfm_jax.data.synthetic.scene import Material
 
-_VARIANTS = 24  # of each pattern in the bank
+_VARIANTS, _WEAVES = 20, 6  # of each pattern and weave in the banks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +69,8 @@ def make(
     ink = textures.pattern(kind, int(rng.integers(_VARIANTS)))
     inks = _inks(rng, kind, colours.palette(rng, base, boldness))
     albedo = inks[ink]
-    relief, shade = textures.weave(weave, noise.pick(rng))
-    folds = textures.folds(noise.pick(rng), cut.folds_m, cut.upright)
+    relief, shade = textures.weave(weave, int(rng.integers(_WEAVES)))
+    folds = np.float32(cut.folds_m) * textures.folds(noise.pick(rng), cut.upright)
     if not flat:
         worn = 0.8 + 0.35 * noise.cloud(noise.pick(rng), 1.0, 1.0)[..., None]
         albedo = np.minimum(albedo * (shade * worn), 1)

@@ -89,11 +89,11 @@ def _glasses(rng: np.random.Generator, fit: Fit, dark: bool = False) -> list[Mes
     lens = Material(colours.linear((14, 15, 18)).reshape(1, 1, 3), specular=0.08, roughness=0.1)
     square, tall = float(rng.choice([0.35, 0.6, 1.0])), float(rng.uniform(0.3, 0.42))
     turn = np.linspace(0, 2 * np.pi, 29)
-    x = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** square * apart * 0.43
+    x = np.sign(np.cos(turn)) * np.abs(np.cos(turn)) ** square * apart * 0.41
     y = np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** square * apart * tall - 0.002
-    thick, meshes, ahead = float(rng.uniform(0.0012, 0.0035)), [], 0.024
+    thick, meshes, ahead = float(rng.uniform(0.0012, 0.0035)), [], 0.03
     for eye, sign in ((left, 1.0), (right, -1.0)):
-        rim = eye + np.stack([sign * x, y, ahead - 0.1 * np.abs(x)], axis=-1)
+        rim = eye + np.stack([sign * (x + 0.03 * apart), y, ahead - 0.1 * np.abs(x)], axis=-1)
         out = (rim - rim.mean(axis=0)) / np.linalg.norm(
             rim - rim.mean(axis=0), axis=1, keepdims=True
         )
@@ -117,7 +117,7 @@ def _glasses(rng: np.random.Generator, fit: Fit, dark: bool = False) -> list[Mes
             for a, b in ((1, 1), (1, -1), (-1, -1), (-1, 1), (1, 1))
         ]
         meshes.append(fit.mesh(np.stack(arm), frame, "face", False))
-    inner = [eye + (-s * apart * 0.43, 0.004, ahead - 0.004) for eye, s in ((left, 1), (right, -1))]
+    inner = [eye + (-s * apart * 0.38, 0.004, ahead - 0.004) for eye, s in ((left, 1), (right, -1))]
     bridge = np.stack([inner[0], (inner[0] + inner[1]) / 2 + (0, 0.003, 0.004), inner[1]])
     bar = [
         bridge + (0, a * thick, b * thick) for a, b in ((1, 1), (-1, 1), (-1, -1), (1, -1), (1, 1))

@@ -196,7 +196,7 @@ def _mottling(variant: int, freckled: bool) -> np.ndarray:
     amount = 0.35 * coarse + 0.25 * fine
     if freckled:
         spots = noise.cloud(variant + 2, 0.8, 18.0)
-        amount = amount + 3.0 * np.clip(spots - 0.74, 0, 0.15)
+        amount = amount + 2.2 * np.clip(spots - 0.8, 0, 0.15)
     rng = np.random.default_rng((variant, 91))
     moles = np.zeros((noise.SIZE, noise.SIZE))
     moles[rng.integers(0, noise.SIZE, 3), rng.integers(0, noise.SIZE, 3)] = 1

@@ -36,7 +36,7 @@ def material(
     )
 
 
-@functools.lru_cache(maxsize=128)
+@functools.lru_cache(maxsize=256)
 def _even(variant: int, stretch: float, finest: float) -> np.ndarray:
     """[R, R] uint8 strands along rows (v), about `finest` across; each value as frequent as any."""
     rng = np.random.default_rng((variant, round(finest), 94))

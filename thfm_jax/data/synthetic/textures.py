@@ -36,7 +36,7 @@ def _grid() -> tuple[np.ndarray, np.ndarray]:
     return np.broadcast_to(line, (SIZE, SIZE)), np.broadcast_to(line[:, None], (SIZE, SIZE))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=512)
 def pattern(kind: str, variant: int) -> np.ndarray:
     """uint8 [R, R] ink numbers below `LEVELS`, read-only; `kind` is one of `KINDS`."""
     rng = np.random.default_rng((variant, KINDS.index(kind), 81))
@@ -184,9 +184,12 @@ def weave(kind: str, variant: int) -> tuple[np.ndarray, np.ndarray]:
     return relief.astype(np.float32), (1 + shade).astype(np.float32)[..., None]
 
 
-@functools.lru_cache(maxsize=64)
-def folds(variant: int, strength: float, upright: float) -> np.ndarray:
-    """float32 [R, R] metres of folds some centimetres wide, drawn out along v by `upright`."""
+@functools.lru_cache(maxsize=128)
+def folds(variant: int, upright: float) -> np.ndarray:
+    """float32 [R, R] relief of folds some centimetres wide, drawn out along v by `upright`.
+
+    Its standard deviation is about 1.
+    """
     rng = np.random.default_rng((variant, 83))
     vertical, horizontal = np.fft.fftfreq(SIZE, 1 / SIZE), np.fft.rfftfreq(SIZE, 1 / SIZE)
     frequency = np.hypot(vertical[:, None] * upright, horizontal)
@@ -195,4 +198,4 @@ def folds(variant: int, strength: float, upright: float) -> np.ndarray:
     field /= field.std()
     ridges = np.sqrt(np.abs(field) + 0.02) * np.sign(field)
     ridges = ndimage.gaussian_filter(ridges, 1.5, mode="wrap")
-    return (strength * ridges).astype(np.float32)
+    return ridges.astype(np.float32)

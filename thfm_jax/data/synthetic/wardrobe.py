@@ -19,6 +19,7 @@ from thfm_jax.data.synthetic import (
     shoes,
     skin,
     suit,
+    tattoos,
     trims,
 )
 from thfm_jax.data.synthetic.body import BodyModel, Posed, Shape
@@ -45,6 +46,7 @@ class Outfit:
     meta: dict[str, Any]
 
 
+_TATTOOED = 0.1  # chance
 _ON_HAIR = ("beanie", "cap", "brimmed hat", "helmet", "headscarf", "headband", "headphones")
 _LAID_ON = {
     "scarf": accessories.scarf, "tie": accessories.tie, "watch": accessories.watch,
@@ -104,6 +106,8 @@ def dress(
     bare = tailor.bare() & ~hidden
     age = shape.phenotype.age_years
     body = [skin.mesh(skin_rng, model, posed, bare, look, age, instance, flat)]
+    if age > 17 and not flat and skin_rng.uniform() < _TATTOOED:
+        body += tattoos.draw(skin_rng, model, posed, instance)
     colour = hairstyles.sample_colour(hair_rng, shape.phenotype, look.melanin)
     head = _face(face_rng, person, look, colour, meta)
     head += _head(hair_rng, person, look, colour, ensemble, meta)
@@ -113,6 +117,9 @@ def dress(
         hand = getattr(motion, "hand", None)
         hand = int(worn_rng.integers(2)) if hand is None else hand
         worn += props.hold(worn_rng, model, shape, posed, held, hand, instance)
+    # Who wears no top shows skin, and a dress is both.
+    meta.setdefault("top_rgb", colours.srgb(look.colour))
+    meta.setdefault("bottom_rgb", meta["top_rgb"])
     meta |= {
         "style": ensemble.style,
         "skin_rgb": colours.srgb(look.colour),
@@ -232,7 +239,7 @@ def _face(
     meshes, iris = face.eyes(rng, model, posed, look.melanin, instance, person.flat)
     meshes += face.mouth(rng, model, posed, instance)
     meshes.append(face.lashes(model, posed, phenotype.gender < 0.5, instance))
-    brow = colour if phenotype.age_years > 60 else np.minimum(colour, 0.15)
+    brow = colour * (1.0 if phenotype.age_years > 60 else min(1.0, 0.12 / float(colour.max())))
     meshes.append(face.brows(rng, model, posed, brow, phenotype.gender, instance))
     meta["iris_rgb"] = [int(c) for c in iris]
     return meshes
