@@ -22,7 +22,7 @@ from thfm_jax.data.synthetic import assets, generator
 from thfm_jax.data.synthetic.assets import AssetError
 from thfm_jax.data.synthetic.generator import Settings
 from thfm_jax.data.synthetic.live import LiveSource
-from thfm_jax.data.synthetic.pictures import Pictures
+from thfm_jax.data.synthetic.places.pictures import Pictures
 
 
 def _cores() -> int:

@@ -12,9 +12,10 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from tests.unit import drawn_shapes
-from thfm_jax.data.synthetic import drawables, renderer, solids
-from thfm_jax.data.synthetic.body import BodyModel
-from thfm_jax.data.synthetic.phenotype import sample_phenotype
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.phenotype import sample_phenotype
+from thfm_jax.data.synthetic.places import solids
+from thfm_jax.data.synthetic.rendering import drawables, renderer
 
 mi = pytest.importorskip("mitsuba")
 

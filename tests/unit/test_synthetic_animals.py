@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from thfm_jax.data.synthetic import animals, gaits, parts
+from thfm_jax.data.synthetic import parts
+from thfm_jax.data.synthetic.bodies import animals, gaits
 
 FRAMES, FPS = 24, 24.0
 

@@ -8,9 +8,9 @@ from scipy.spatial.transform import Rotation
 
 from thfm_jax import joints
 from thfm_jax.data.synthetic import parts
-from thfm_jax.data.synthetic.body import BodyModel
-from thfm_jax.data.synthetic.phenotype import Phenotype, sample_phenotype
-from thfm_jax.data.synthetic.scaling import Scale
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.phenotype import Phenotype, sample_phenotype
+from thfm_jax.data.synthetic.bodies.scaling import Scale
 
 FLOAT32_M = 5e-6  # what float32 leaves of a position within a few metres of the origin
 angle = st.floats(-np.pi, np.pi)

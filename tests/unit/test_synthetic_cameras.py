@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from tests.unit.stick_people import walking
 from thfm_jax import joints
-from thfm_jax.data.synthetic import cameras
-from thfm_jax.data.synthetic.tremor import wander
+from thfm_jax.data.synthetic.places import cameras
+from thfm_jax.data.synthetic.places.tremor import wander
 
 SIZE = (256, 256)
 CLIPS = 160

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thfm_jax.data.synthetic import accessories, cloth, garments, sheets, suit, trims
-from thfm_jax.data.synthetic.body import BodyModel
-from thfm_jax.data.synthetic.phenotype import Phenotype
-from thfm_jax.data.synthetic.tailor import Tailor
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.phenotype import Phenotype
+from thfm_jax.data.synthetic.looks import accessories, cloth, garments, sheets, suit, trims
+from thfm_jax.data.synthetic.looks.tailor import Tailor
 
 FRAMES, FPS = 4, 25.0
 MAKERS = [

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from thfm_jax.data.synthetic import beards, hair, hairstyles, headwear, parts, scalp
-from thfm_jax.data.synthetic.body import BodyModel
-from thfm_jax.data.synthetic.hairstyles import Style
-from thfm_jax.data.synthetic.heads import Head
-from thfm_jax.data.synthetic.phenotype import Phenotype
+from thfm_jax.data.synthetic import parts
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.phenotype import Phenotype
+from thfm_jax.data.synthetic.looks import beards, hair, hairstyles, headwear, scalp
+from thfm_jax.data.synthetic.looks.hairstyles import Style
+from thfm_jax.data.synthetic.looks.heads import Head
 
 STYLES = (
     Style("buzz cut", 0.004, "curly"),

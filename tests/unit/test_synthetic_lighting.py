@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from thfm_jax.data.synthetic import lighting
+from thfm_jax.data.synthetic.places import lighting
 from thfm_jax.data.synthetic.scene import Lighting
 
 UP = np.array([0.0, 1.0, 0.0])

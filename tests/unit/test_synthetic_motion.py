@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from thfm_jax.data.synthetic.body import BodyModel
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.phenotype import Phenotype
 from thfm_jax.data.synthetic.motion import KINDS, angles, collide, limits, rig, sample, skeleton
-from thfm_jax.data.synthetic.phenotype import Phenotype
 
 PEOPLE = {
     "adult": Phenotype(age_years=30, gender=0.3),

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from thfm_jax.data.synthetic import macros
-from thfm_jax.data.synthetic.body import BodyModel
-from thfm_jax.data.synthetic.phenotype import Phenotype, sample_phenotype
+from thfm_jax.data.synthetic.bodies import macros
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.phenotype import Phenotype, sample_phenotype
 
 unit = st.floats(0, 1)
 ages = st.floats(0, 90)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from thfm_jax.data.synthetic.pictures import Pictures, drifting
+from thfm_jax.data.synthetic.places.pictures import Pictures, drifting
 
 
 def _save(path, colour, size=(64, 48)):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit import drawn_shapes as shapes
-from thfm_jax.data.synthetic import drawables, renderer
+from thfm_jax.data.synthetic.rendering import drawables, renderer
 
 
 def _drawn(meshes, view):

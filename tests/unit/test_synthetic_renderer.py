@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.unit import drawn_shapes as shapes
-from thfm_jax.data.synthetic import renderer, scene
-from thfm_jax.data.synthetic.renderer import ambient_light, render
+from thfm_jax.data.synthetic import scene
+from thfm_jax.data.synthetic.rendering import renderer
+from thfm_jax.data.synthetic.rendering.renderer import ambient_light, render
 
 FRONT = shapes.camera([0, 0, 4], [0, 0, 0], 64.0)  # 16 pixels a metre at z = 0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from thfm_jax.data.synthetic import codec, sensor
+from thfm_jax.data.synthetic.rendering import codec, sensor
 
 
 def _scene(frames=3, size=(48, 64)):

@@ -5,11 +5,12 @@ import pytest
 
 from tests.unit.stick_people import walking
 from thfm_jax import joints
-from thfm_jax.data.synthetic import assets, cameras, occluders, panorama, seats, stage
+from thfm_jax.data.synthetic import assets
 from thfm_jax.data.synthetic.motion.script import Seat
-from thfm_jax.data.synthetic.pictures import Pictures
+from thfm_jax.data.synthetic.places import cameras, occluders, panorama, seats, stage
+from thfm_jax.data.synthetic.places.pictures import Pictures
+from thfm_jax.data.synthetic.places.space import Space
 from thfm_jax.data.synthetic.scene import Scene
-from thfm_jax.data.synthetic.space import Space
 
 SIZE = (96, 96)
 FRAMES = 5
@@ -175,7 +176,7 @@ def test_no_furniture_for_who_sits_on_the_ground():
 
 def test_a_panorama_and_its_ground_look_the_same(pack):
     """Under light without shadows, the picture with and without the ground differs by its grain."""
-    from thfm_jax.data.synthetic.renderer import render
+    from thfm_jax.data.synthetic.rendering.renderer import render
 
     rng = np.random.default_rng(1)
     person = walking(1)

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thfm_jax.data.synthetic import parts
-from thfm_jax.data.synthetic.body import BodyModel
-from thfm_jax.data.synthetic.closest import Surface
-from thfm_jax.data.synthetic.template import Template
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.closest import Surface
+from thfm_jax.data.synthetic.bodies.template import Template
 from thfm_jax.tasks import densepose
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from thfm_jax.data.synthetic import colours, fabrics, skin, strands, textures
-from thfm_jax.data.synthetic.phenotype import Phenotype
+from thfm_jax.data.synthetic.bodies.phenotype import Phenotype
+from thfm_jax.data.synthetic.looks import colours, fabrics, skin, strands, textures
 
 
 @pytest.mark.parametrize("kind", textures.KINDS)

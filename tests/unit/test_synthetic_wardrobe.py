@@ -5,9 +5,10 @@ import hashlib
 import numpy as np
 import pytest
 
-from thfm_jax.data.synthetic import ensembles, parts, props, suit, wardrobe
-from thfm_jax.data.synthetic.body import BodyModel
-from thfm_jax.data.synthetic.phenotype import Phenotype
+from thfm_jax.data.synthetic import parts
+from thfm_jax.data.synthetic.bodies.body import BodyModel
+from thfm_jax.data.synthetic.bodies.phenotype import Phenotype
+from thfm_jax.data.synthetic.looks import ensembles, props, suit, wardrobe
 
 FRAMES = 3
 MOST_TRIANGLES = 110_000

@@ -13,7 +13,7 @@ from thfm_jax.data.synthetic import generator
 from thfm_jax.data.synthetic.assets import Pack
 from thfm_jax.data.synthetic.clip import SyntheticClip
 from thfm_jax.data.synthetic.generator import Settings
-from thfm_jax.data.synthetic.renderer import render
+from thfm_jax.data.synthetic.rendering.renderer import render
 
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 VIEWER = np.array([1.0, -1.0, -1.0])  # OpenCV camera axes to viewer axes and back

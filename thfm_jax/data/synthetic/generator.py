@@ -13,22 +13,16 @@ import numpy as np
 from jaxtyping import Float
 
 from thfm_jax import joints
-from thfm_jax.data.synthetic import (
-    animals,
-    cameras,
-    labels,
-    motion,
-    phenotype,
-    props,
-    sensor,
-    stage,
-    wardrobe,
-)
+from thfm_jax.data.synthetic import labels, motion
 from thfm_jax.data.synthetic.assets import Pack
-from thfm_jax.data.synthetic.body import BodyModel, Shape
+from thfm_jax.data.synthetic.bodies import animals, phenotype
+from thfm_jax.data.synthetic.bodies.body import BodyModel, Shape
 from thfm_jax.data.synthetic.clip import Labels, SyntheticClip
-from thfm_jax.data.synthetic.pictures import Pictures
-from thfm_jax.data.synthetic.renderer import Rendered, render
+from thfm_jax.data.synthetic.looks import props, wardrobe
+from thfm_jax.data.synthetic.places import cameras, stage
+from thfm_jax.data.synthetic.places.pictures import Pictures
+from thfm_jax.data.synthetic.rendering import sensor
+from thfm_jax.data.synthetic.rendering.renderer import Rendered, render
 from thfm_jax.data.synthetic.scene import Mesh, Scene
 
 # Raised whenever the same seed no longer gives the same bytes.

@@ -117,7 +117,7 @@ class Rig:
 
 
 def measure(model, shape) -> Rig:
-    """The rig of `shape`, a body of `model` (see `thfm_jax.data.synthetic.body`)."""
+    """The rig of `shape`, a body of `model` (see `thfm_jax.data.synthetic.bodies.body`)."""
     heads = np.asarray(shape.heads, np.float64)
     joints = {
         name: _sides(np.stack([heads[model.bone[f"{bone}.{side}"]] for side in SIDES]))

@@ -1,0 +1,1 @@
+"""Bodies of people and animals: shapes, skeletons, skin that follows them."""

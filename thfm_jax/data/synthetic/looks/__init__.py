@@ -1,0 +1,1 @@
+"""How people look: skin, face, hair, clothes, and what they wear and hold."""

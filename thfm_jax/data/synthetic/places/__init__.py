@@ -1,0 +1,1 @@
+"""Where people are filmed: cameras, surroundings, light."""
