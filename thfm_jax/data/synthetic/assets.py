@@ -120,10 +120,15 @@ class Pack:
             raise AssetError(_damaged(self.path, error)) from error
 
 
+def cache_folder() -> Path:
+    """Where what was made once is kept for the user."""
+    return Path.home() / ".cache" / "thfm_jax"
+
+
 def default_path() -> Path:
-    """$THFM_ASSETS, or `~/.cache/thfm_jax/humans-v1.npz`."""
+    """$THFM_ASSETS, or humans-v1.npz in `cache_folder`."""
     named = os.environ.get("THFM_ASSETS")
-    return Path(named) if named else Path.home() / ".cache" / "thfm_jax" / "humans-v1.npz"
+    return Path(named) if named else cache_folder() / "humans-v1.npz"
 
 
 def load(path: str | Path | None = None) -> Pack:
