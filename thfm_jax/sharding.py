@@ -197,3 +197,23 @@ def batch_sharding(mesh: Mesh, size: int) -> NamedSharding:
         sizes = " x ".join(f"{axis} {mesh.shape[axis]}" for axis in RULES["batch"])
         raise ValueError(f"a batch of {size} clips does not divide over {sizes}")
     return NamedSharding(mesh, spec)
+
+
+def batch_share(mesh: Mesh, process: int) -> tuple[int, int]:
+    """(index, count): of `count` equal parts of each batch that process loads part `index`.
+
+    Processes between which a clip's tokens or heads are split load the same part. Raises ValueError
+    where a process shares some of its clips, but not all, with another.
+    """
+    parts = math.prod(mesh.shape[axis] for axis in RULES["batch"])
+    clips: dict[int, set[int]] = {}
+    for part, devices in enumerate(mesh.devices.reshape(parts, -1)):
+        for device in devices:
+            clips.setdefault(device.process_index, set()).add(part)
+    shares = sorted({tuple(sorted(mine)) for mine in clips.values()})
+    if sum(map(len, shares)) != parts or len({len(share) for share in shares}) > 1:
+        raise ValueError(
+            "some processes share a part of their clips: let data x fsdp be a multiple of the "
+            "number of processes, or divide it"
+        )
+    return shares.index(tuple(sorted(clips[process]))), len(shares)

@@ -113,3 +113,23 @@ def test_slices_share_the_data_axis():
 def test_without_a_mesh_nothing_is_split():
     x = jax.ShapeDtypeStruct((2, 3), np.float32)
     assert not jax.make_jaxpr(lambda x: sharding.constrain(x, "batch"))(x).eqns
+
+
+def mesh_of_processes(processes, **sizes):
+    """What `batch_share` needs of a mesh: eight devices, of the given processes."""
+    devices = np.array([SimpleNamespace(process_index=i) for i in processes])
+    shape = mesh_of(**sizes).shape
+    return SimpleNamespace(shape=shape, devices=devices.reshape(*shape.values()))
+
+
+def test_processes_that_share_clips_load_the_same():
+    two, four = [0, 0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1, 2, 2, 3, 3]
+    apart = mesh_of_processes(two, fsdp=8)
+    assert [sharding.batch_share(apart, i) for i in (0, 1)] == [(0, 2), (1, 2)]
+    pairs = mesh_of_processes(four, data=2, sequence=4)
+    shares = [sharding.batch_share(pairs, i) for i in range(4)]
+    assert shares == [(0, 2), (0, 2), (1, 2), (1, 2)]
+    together = mesh_of_processes(four, sequence=8)
+    assert sharding.batch_share(together, 3) == (0, 1)
+    with pytest.raises(ValueError, match="some processes share a part of their clips"):
+        sharding.batch_share(mesh_of_processes([0, 0, 0, 1, 1, 1, 2, 2], fsdp=4, sequence=2), 0)
