@@ -96,7 +96,7 @@ def test_smooth_integers_take_less_than_half_of_their_space():
 def test_pictures_lose_little():
     frames, _ = video.read(SAMPLE, 0, 2)
     T, H, W = frames.shape[:3]
-    clip = dataclasses.replace(dataset_blobs.clip(0, (T, H, W, 1)), rgb=frames)
+    clip = dataclasses.replace(dataset_blobs.clip(0, (T, H, W, 1), 0.0), rgb=frames)
     error = decode(encode(clip)).rgb.astype(np.float64) - frames
     assert 10 * np.log10(255**2 / np.mean(error**2)) > 36
 
