@@ -49,7 +49,7 @@ def train_step(recipe: Recipe, bucket: Bucket, mesh: Mesh) -> Program:
         return init_state(params, frozen, optimizer, jax.random.key(0), bool(recipe.average_decay))
 
     step = make_step(
-        Builder(c, recipe.compute),
+        Builder(c, recipe.compute, recipe.lora),
         recipe.objective,
         optimizer,
         accumulate=recipe.accumulate,

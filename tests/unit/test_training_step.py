@@ -7,30 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from flax import nnx
 
-from thfm_jax.config import Compute, DitConfig, SparseConfig, TextConfig, ThfmConfig, VaeConfig
-from thfm_jax.data.prompts import ByteTokenizer
-from thfm_jax.models.thfm import Thfm, fold_padding
-from thfm_jax.models.umt5 import Umt5Encoder
+from tests.unit import small_training
+from tests.unit.small_training import SMALL, a_batch
+from thfm_jax.config import Compute
+from thfm_jax.models.thfm import fold_padding
 from thfm_jax.tasks import TASKS
 from thfm_jax.training.objective import draw_tasks, target_video
 from thfm_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
 from thfm_jax.training.state import init_state, join, partition
 from thfm_jax.training.step import Builder, Objective, make_step
-from thfm_jax.training.wordings import task_texts, wordings
-from thfm_jax.types import Batch, Clip, Target
-
-SMALL = ThfmConfig(
-    name="small",
-    dit=DitConfig(
-        layers=2, heads=2, head_dim=16, ffn_dim=64, text_dim=16, text_length=64, freq_dim=16
-    ),
-    vae=VaeConfig(base_dim=4, latent_mean=(0.0,) * 16, latent_std=(1.0,) * 16),
-    text=TextConfig(layers=1, dim=16, heads=2, head_dim=8, ffn_dim=32, vocab_size=384),
-    sparse=SparseConfig(hidden_dim=16),
-)
-B, T, SIZE = 2, 5, 32
+from thfm_jax.training.wordings import wordings
 
 
 @pytest.fixture(scope="module")
@@ -40,45 +27,12 @@ def builder():
 
 @pytest.fixture(scope="module")
 def params():
-    rngs = lambda: nnx.Rngs(jax.random.key(0, impl="rbg"))
-    model = nnx.jit(lambda: Thfm(SMALL, rngs=rngs()))()
-    encoder = nnx.jit(lambda: Umt5Encoder(SMALL.text, rngs=rngs()))()
-    return {
-        **nnx.to_pure_dict(nnx.state(model)),
-        "text_encoder": nnx.to_pure_dict(nnx.state(encoder)),
-    }
+    return small_training.parameters()
 
 
 @pytest.fixture(scope="module")
 def prompts():
-    return wordings(task_texts(paraphrases=True), ids, SMALL.dit.text_length)
-
-
-def ids(text: str) -> np.ndarray:
-    tokens, mask = ByteTokenizer()([text], SMALL.dit.text_length)
-    return np.asarray(tokens[0][mask[0]], np.int32)
-
-
-def a_batch(seed: int = 0) -> Batch:
-    rng = np.random.default_rng(seed)
-    foreground = np.zeros((B, T, SIZE, SIZE), bool)
-    foreground[:, :, 8:24, 8:24] = True
-    normals = rng.normal(size=(B, T, SIZE, SIZE, 3))
-    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
-    points = rng.uniform(0, SIZE, (B, T, 52, 2))
-    seen = rng.integers(0, 2, (B, T, 52, 1))
-    known = np.ones((B, T, 52), bool)
-    dense = {
-        "depth": rng.uniform(1, 2, (B, T, SIZE, SIZE, 1)),
-        "normals": normals,
-        "matte": foreground[..., None],
-        "densepose": 0.5 * normals,
-    }
-    targets = {name: Target(value.astype(np.float32), foreground) for name, value in dense.items()}
-    targets["keypoints2d"] = Target(np.concatenate([points, seen], -1).astype(np.float32), known)
-    targets["keypoints3d"] = Target(rng.normal(size=(B, T, 52, 3)).astype(np.float32), known)
-    frames = rng.integers(0, 256, (B, T, SIZE, SIZE, 3)).astype(np.uint8)
-    return Batch(Clip(frames, np.full(B, 24, np.float32)), targets)
+    return small_training.prompts()
 
 
 def start(params, optimizer, frozen=("^vae/",)):

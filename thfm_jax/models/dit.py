@@ -7,6 +7,7 @@ Precision: the residual stream, norms, modulation, the time path and the head ar
 and attention run in `Compute.dtype`. Where that is float64 everything is.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -43,7 +44,14 @@ def wide_dtype(compute: Compute) -> jnp.dtype:
 
 
 class Linear(nnx.Module):
-    """x @ kernel + bias: operands in `dtype`, sum and bias at least in float32, result in `out`."""
+    """x @ kernel + bias: operands in `dtype`, sum and bias at least in float32, result in `out`.
+
+    With an adapter, `adapter_scale` * x @ lora_a @ lora_b besides: see `training/lora.py`.
+    """
+
+    lora_a: nnx.Param
+    lora_b: nnx.Param
+    adapter_scale: float = 0.0
 
     def __init__(self, inputs: int, outputs: int, dtype, out=None, *, rngs: nnx.Rngs):
         init = nnx.initializers.xavier_uniform()
@@ -55,11 +63,13 @@ class Linear(nnx.Module):
         wide = jnp.promote_types(self.dtype, jnp.float32)
         # XLA's default for float32 operands is TF32 on GPUs and bfloat16 on TPUs.
         precision = jax.lax.Precision.HIGHEST if self.dtype == wide else None
-        kernel = self.kernel.astype(self.dtype)
-        y = jnp.matmul(
-            x.astype(self.dtype), kernel, precision=precision, preferred_element_type=wide
-        )
-        return (y + self.bias).astype(self.out)
+        x = x.astype(self.dtype)
+        multiply = functools.partial(jnp.matmul, precision=precision, preferred_element_type=wide)
+        y = multiply(x, self.kernel.astype(self.dtype)) + self.bias
+        if self.adapter_scale:
+            low = multiply(x, self.lora_a.astype(self.dtype)).astype(self.dtype)
+            y = y + self.adapter_scale * multiply(low, self.lora_b.astype(self.dtype))
+        return y.astype(self.out)
 
 
 def _constrain(x):

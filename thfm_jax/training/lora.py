@@ -6,11 +6,14 @@ model begins as it was. Adapters lie beside the kernel in the parameters, as "lo
 """
 
 import dataclasses
+import functools
 import re
 import zlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from thfm_jax.types import Array, Pytree
@@ -65,6 +68,15 @@ def merge(params: Pytree, config: LoraConfig) -> Pytree:
         change = jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
         flat[kernel] = (flat[kernel] + config.scale * change).astype(flat[kernel].dtype)
     return unflatten_dict(flat)
+
+
+def attach(model: nnx.Module, params: Pytree, config: LoraConfig) -> None:
+    """Gives the modules of `model` the adapters that `params` has besides."""
+    for path, leaf in flatten_dict(params).items():
+        if path[-1] in (A, B):
+            module: Any = functools.reduce(getattr, path[:-1], model)
+            setattr(module, path[-1], nnx.Param(leaf))
+            module.adapter_scale = config.scale
 
 
 def frozen_besides(config: LoraConfig) -> tuple[str, ...]:

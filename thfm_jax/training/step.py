@@ -13,7 +13,9 @@ from thfm_jax.config import Compute, ThfmConfig
 from thfm_jax.models.thfm import Thfm
 from thfm_jax.models.umt5 import Umt5Encoder
 from thfm_jax.tasks import TASKS
+from thfm_jax.training import lora
 from thfm_jax.training import objective as objective_lib
+from thfm_jax.training.lora import LoraConfig
 from thfm_jax.training.state import TrainState, is_matrix, join, move_average
 from thfm_jax.training.wordings import Wordings
 from thfm_jax.types import Array, Batch, Conditioning, Pytree
@@ -57,9 +59,14 @@ class Objective:
 class Builder:
     """Puts parameters into the modules that compute with them."""
 
-    def __init__(self, config: ThfmConfig, compute: Compute):
+    def __init__(self, config: ThfmConfig, compute: Compute, adapters: LoraConfig | None = None):
         self.config, self.compute = config, compute
-        self._model = nnx.split(nnx.eval_shape(lambda: Thfm(config, compute, rngs=nnx.Rngs(0))))
+        model = nnx.eval_shape(lambda: Thfm(config, compute, rngs=nnx.Rngs(0)))
+        if adapters:
+            params = nnx.to_pure_dict(nnx.state(model))
+            adapted = jax.eval_shape(lambda p: lora.add(p, adapters, jax.random.key(0)), params)
+            lora.attach(model, adapted, adapters)
+        self._model = nnx.split(model)
         self._encoder = nnx.split(
             nnx.eval_shape(lambda: Umt5Encoder(config.text, compute, rngs=nnx.Rngs(0)))
         )
