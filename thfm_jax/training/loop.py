@@ -105,7 +105,8 @@ def run(
         if restored:
             state, data = restored
             batches.set_state(data)
-            logging.info("resumed at step %d", int(state.step))
+            if jax.process_index() == 0:
+                print(f"resumed at step {int(state.step)}", flush=True)
         with _Preemption() as preemption:
             loop = _Loop(state, step_fn, batches, mesh, workdir, every, limits, hooks, log)
             while loop.step < steps:
@@ -261,7 +262,7 @@ class _Profiler:
             jax.block_until_ready(metrics)
             jax.profiler.stop_trace()
             self._stop_at = None
-            logging.info("a profile of %d steps is in %s", PROFILED_STEPS, self._folder)
+            print(f"a profile of {PROFILED_STEPS} steps is in {self._folder}", flush=True)
 
 
 class _Preemption:

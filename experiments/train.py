@@ -1,0 +1,55 @@
+"""Trains a model, on one device or on every host of a pod.
+
+    python -m experiments.train --config=configs/tiny.py --workdir=DIR
+
+Started again with the same flags it goes on from its last checkpoint. The configuration is data:
+`--config.optimizer.learning_rate=3e-4` changes an entry. On a TPU pod run the same command on every
+host; on GPU clusters give --coordinator, --processes and --process_id too. docs/training.md.
+"""
+
+import sys
+
+import jax
+from absl import app, flags, logging
+from ml_collections import config_flags
+from tqdm import tqdm
+
+from thfm_jax.checkpoints import CheckpointError
+from thfm_jax.training import recipe, run
+from thfm_jax.training.checkpoint import ResumeError
+from thfm_jax.training.loop import TrainingError
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.", lock_config=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this training.", required=True)
+_DISTRIBUTED = flags.DEFINE_bool(
+    "distributed", False, "Several processes, which find one another: TPU pods, Slurm."
+)
+_COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of the first process.")
+_PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes.")
+_PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
+
+
+def main(_) -> None:
+    if _COORDINATOR.value:
+        jax.distributed.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
+    elif _DISTRIBUTED.value:
+        jax.distributed.initialize()
+    logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it writes
+    try:
+        given = recipe.from_config(_CONFIG.value)
+        shown = jax.process_index() == 0
+        with tqdm(total=given.steps, unit="step", disable=None if shown else True) as bar:
+
+            def progress(step: int, figures: dict[str, float]) -> None:
+                bar.set_postfix(loss=f"{figures['loss']:.4g}", refresh=False)
+                bar.update(step - bar.n)
+
+            model = run.train(given, _WORKDIR.value, progress)
+        print(f"the model is in {model}")
+    except (ValueError, OSError, CheckpointError, ResumeError, TrainingError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    flags.mark_flag_as_required("config")
+    app.run(main)

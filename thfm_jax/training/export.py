@@ -1,0 +1,81 @@
+"""A trained state as a model directory that predicts, exports and trains further."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+
+from thfm_jax import checkpoints
+from thfm_jax.data.prompts import save_features
+from thfm_jax.tasks import TASKS
+from thfm_jax.training import lora
+from thfm_jax.training.recipe import Recipe
+from thfm_jax.training.start import Start
+from thfm_jax.training.state import TrainState
+from thfm_jax.training.step import Builder
+from thfm_jax.types import Pytree
+
+
+def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState) -> None:
+    """Writes the model with averaged weights, whole or not at all; replaces an earlier one.
+
+    Its manifest says that it was trained. Adapters are merged into their matrices.
+    """
+    params = state.averaged_params
+    if recipe.lora:
+        params = jax.jit(lora.merge, static_argnums=1)(params, recipe.lora)
+    partial = directory.with_name(directory.name + checkpoints.PARTIAL_SUFFIX)
+    first = jax.process_index() == 0
+    if first:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+    _meet("model directory")
+    for part, arrays in params.items():
+        checkpoints.save(partial, part, arrays)
+    features = _features(recipe, begin, params)
+    if first:
+        checkpoints.save_config(partial, begin.config, params)
+        save_features(partial / checkpoints.PROMPTS, features)
+        manifest = {
+            "trained": True,
+            "steps": int(state.step),
+            "start": str(begin.directory or ""),
+        }
+        (partial / checkpoints.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
+        if begin.directory:
+            _copy_rest(begin.directory, partial, params)
+        if directory.exists():
+            shutil.rmtree(directory)
+        os.replace(partial, directory)
+    _meet("model written")
+
+
+def _features(recipe: Recipe, begin: Start, params: Pytree) -> dict[str, tuple[str, np.ndarray]]:
+    """The features of each task's own prompt, the first of its wordings."""
+    text, lengths = begin.wordings.text[:, 0], np.asarray(begin.wordings.lengths[:, 0])
+    if recipe.train_text:
+        encoder = Builder(begin.config, recipe.compute).text_encoder(params)
+        mask = jnp.arange(text.shape[1]) < lengths[:, None]
+        text = jax.jit(lambda ids: encoder(ids, mask))(text)
+    rows = np.asarray(text, np.float32)
+    return {
+        name: (task.prompt, rows[index, : lengths[index]])
+        for index, (name, task) in enumerate(TASKS.items())
+    }
+
+
+def _copy_rest(source: Path, target: Path, params: Pytree) -> None:
+    """The tokenizer, and a text encoder that was not trained."""
+    for name in (checkpoints.TOKENIZER, checkpoints.TEXT_ENCODER):
+        if (source / name).is_dir() and name not in params:
+            shutil.copytree(source / name, target / name)
+
+
+def _meet(what: str) -> None:
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(what)

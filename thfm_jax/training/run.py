@@ -1,0 +1,111 @@
+"""From a recipe to a trained model directory: puts the parts of a training together."""
+
+import difflib
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.sharding import Mesh
+
+from thfm_jax import flops, jaxpr_flops
+from thfm_jax.data import loader
+from thfm_jax.sharding import batch_share, make_mesh, state_sharding
+from thfm_jax.training import loop, recipe
+from thfm_jax.training.checkpoint import ResumeError
+from thfm_jax.training.export import save_model
+from thfm_jax.training.optimizer import make_optimizer
+from thfm_jax.training.recipe import Recipe
+from thfm_jax.training.start import Start, start
+from thfm_jax.training.state import TrainState, init_state
+from thfm_jax.training.step import Builder, make_step
+from thfm_jax.types import Batch
+
+MODEL = "model"  # folder in the working directory
+
+StepFn = Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]
+
+
+def train(given: Recipe, workdir: str | Path, progress=None) -> Path:
+    """Trains, or goes on with it, and returns the folder of the finished model.
+
+    Args:
+      given: the recipe; a working directory takes no other.
+      workdir: see `loop.run`; the model lies in its folder `MODEL` in the end.
+      progress: called after each step with its number and figures.
+
+    Raises:
+      ResumeError: the working directory is another recipe's, or cannot be taken up.
+      TrainingError: too many steps failed.
+      ValueError: mesh, batch and devices do not fit; or as `loader.batches` and `start`.
+    """
+    workdir = Path(workdir).absolute()
+    _claim(workdir, given)
+    sizes: dict[str, Any] = given.mesh.sizes(jax.device_count())
+    mesh = make_mesh(**sizes)
+    batches = loader.batches(given.loader, *batch_share(mesh, jax.process_index()))
+    try:
+        with jax.set_mesh(mesh):
+            begin = start(given, mesh)
+            state, step_fn = prepare(given, begin, mesh)
+            hooks = loop.Hooks(progress=progress, peak_flops=_peak(mesh))
+            limits = loop.Limits(given.worst_loss, given.failures)
+            state = loop.run(
+                state, step_fn, batches, mesh, workdir, given.steps, given.every, limits, hooks
+            )
+            if int(state.step) == given.steps:
+                save_model(workdir / MODEL, given, begin, state)
+    finally:
+        batches.close()
+    return workdir / MODEL
+
+
+def prepare(given: Recipe, begin: Start, mesh: Mesh) -> tuple[TrainState, StepFn]:
+    """The state at step 0 on the mesh, and the compiled step on it."""
+    optimizer = make_optimizer(given.optimizer, given.steps)
+    initial = functools.partial(
+        init_state,
+        frozen=begin.frozen,
+        optimizer=optimizer,
+        key=jax.random.key(given.seed),
+        average=bool(given.average_decay),
+    )
+    shardings = state_sharding(jax.eval_shape(initial, begin.params), mesh)
+    state = jax.jit(initial, out_shardings=shardings)(begin.params)
+    step = make_step(
+        Builder(begin.config, given.compute, given.lora),
+        given.objective,
+        optimizer,
+        accumulate=given.accumulate,
+        average_decay=given.average_decay,
+    )
+    compiled = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    return state, lambda state, batch: compiled(state, batch, begin.wordings)
+
+
+def step_flops(step_fn: StepFn, state: TrainState, batch: Batch) -> int:
+    """FLOPs of one step on all devices together, with what is computed again."""
+    return jaxpr_flops.count(jax.jit(step_fn).trace(state, batch).jaxpr)
+
+
+def _peak(mesh: Mesh) -> float:
+    kind = mesh.devices.flat[0].device_kind
+    return (flops.peak(kind) or 0.0) * mesh.size
+
+
+def _claim(workdir: Path, given: Recipe) -> None:
+    """Writes the recipe to a new working directory, or compares it with the one that is there."""
+    file, text = workdir / loop.RECIPE, recipe.to_json(given)
+    if file.exists():
+        there = file.read_text()
+        if there != text:
+            lines = difflib.unified_diff(there.splitlines(), text.splitlines(), lineterm="", n=0)
+            changed = [line for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")]
+            raise ResumeError(
+                f"{workdir} is the working directory of another recipe: {'; '.join(changed[:6])}. "
+                "Give another --workdir, or the same recipe"
+            )
+    elif jax.process_index() == 0:
+        workdir.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
