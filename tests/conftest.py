@@ -12,12 +12,20 @@ from jaxtyping import install_import_hook
 
 install_import_hook(["thfm_jax.ops", "thfm_jax.models"], "beartype.beartype")
 
+import jax  # noqa: E402
 import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 # The first example of a test often compiles something.
 settings.register_profile("thfm", deadline=None)
 settings.load_profile("thfm")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forget_programs():
+    """Frees the programs that a module's tests compiled: together they take gigabytes."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
