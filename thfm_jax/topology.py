@@ -246,8 +246,7 @@ def _verdict(r: Report) -> str:
 
 def _first_sentence(message: str) -> str:
     """What of a compiler's message fits into a table."""
-    line = " ".join(message.split()).replace("|", "/")
-    return re.split(r"(?<=[a-z).])\. |, the total", line)[0][:200]
+    return " ".join(message.split()).replace("|", "/").partition(". ")[0][:200]
 
 
 @contextlib.contextmanager
