@@ -10,6 +10,7 @@ from thfm_jax.data import examples
 from thfm_jax.data.loader import Bucket, LoaderConfig
 from thfm_jax.data.sources import SourceConfig
 from thfm_jax.sharding import make_mesh
+from thfm_jax.training.lora import LoraConfig
 from thfm_jax.training.recipe import Recipe
 
 BUCKET = Bucket(frames=5, height=32, width=48, batch=2)
@@ -49,8 +50,12 @@ def test_a_forward_pass_does_what_the_formula_says():
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"train_text": True, "average_decay": 0.0, "accumulate": 2}],
-    ids=["features", "text encoder"],
+    [
+        {},
+        {"lora": LoraConfig(rank=4)},
+        {"train_text": True, "average_decay": 0.0, "accumulate": 2},
+    ],
+    ids=["full", "lora", "text encoder"],
 )
 def test_a_step_returns_the_state_that_it_takes(changes):
     program = programs.train_step(recipe(**changes), BUCKET, one_device())
