@@ -18,7 +18,7 @@ from absl import logging
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from thfm_jax.sharding import batch_sharding
+from thfm_jax.sharding import batch_sharding, batch_share
 from thfm_jax.training.checkpoint import Checkpoints
 from thfm_jax.training.log import Log
 from thfm_jax.training.recipe import Every
@@ -132,7 +132,7 @@ class _Loop:
         self._workdir, self._every, self._limits = workdir, every, limits
         self._hooks, self._log = hooks, log
         self._pending: tuple[int, dict[str, jax.Array], Batch] | None = None
-        self._meter = _Meter()
+        self._meter = _Meter(batch_share(mesh, jax.process_index())[1])
         self._profiler = _Profiler(workdir)
         self._failures = 0
 
@@ -194,7 +194,9 @@ class _Loop:
 class _Meter:
     """Means of figures, and how the time went, since they were last read."""
 
-    def __init__(self):
+    def __init__(self, shares: int):
+        """`shares` are the different parts of a batch that processes load."""
+        self._shares = shares
         self._reset()
 
     def waiting(self):
@@ -203,8 +205,8 @@ class _Meter:
 
     def add(self, figures: dict[str, float], batch: Batch) -> None:
         self._steps += 1
-        self._clips += len(batch.clip.frames) * jax.process_count()
-        self._frames += int(np.prod(batch.clip.frames.shape[:2])) * jax.process_count()
+        self._clips += len(batch.clip.frames) * self._shares
+        self._frames += int(np.prod(batch.clip.frames.shape[:2])) * self._shares
         for name, value in figures.items():
             self._sums[name] = self._sums.get(name, 0.0) + value
 
@@ -291,7 +293,7 @@ class _Preemption:
 
 def place(batch: Batch, mesh: Mesh) -> Batch:
     """The global batch on the mesh, of each process's own share."""
-    count = jax.process_count()
+    _, count = batch_share(mesh, jax.process_index())
 
     def one(x):
         x = np.asarray(x)
