@@ -17,13 +17,13 @@ from thfm_jax.config import Compute, ThfmConfig
 from thfm_jax.data import examples
 from thfm_jax.data.loader import Bucket
 from thfm_jax.models.thfm import Thfm, fold_padding
-from thfm_jax.models.umt5 import Umt5Encoder
 from thfm_jax.sharding import batch_sharding, spec_of, state_sharding
 from thfm_jax.tasks import TASKS
 from thfm_jax.topology import Program
 from thfm_jax.training import lora
 from thfm_jax.training.optimizer import make_optimizer
 from thfm_jax.training.recipe import Recipe
+from thfm_jax.training.start import random_part
 from thfm_jax.training.state import init_state, is_matrix
 from thfm_jax.training.step import Builder, make_step
 from thfm_jax.training.wordings import Wordings
@@ -99,14 +99,8 @@ def forward(
 
 
 def _parameters(c: ThfmConfig, text: bool) -> Pytree:
-    model = Thfm(c, rngs=nnx.Rngs(0))
-    params = {part: nnx.to_pure_dict(nnx.state(getattr(model, part))) for part in _PARTS}
-    if text:
-        params["text_encoder"] = nnx.to_pure_dict(nnx.state(Umt5Encoder(c.text, rngs=nnx.Rngs(0))))
-    return params
-
-
-_PARTS = ("dit", "vae", "sparse")
+    parts = ("dit", "vae", "sparse") + (("text_encoder",) if text else ())
+    return {part: random_part(c, part, jax.random.key(0)) for part in parts}
 
 
 def _wordings(c: ThfmConfig, ids: bool) -> Wordings:

@@ -144,24 +144,31 @@ def _take(conditioning: Conditioning, rows: Int[Array, "B"]) -> Conditioning:
     )
 
 
+def padding_bias(lengths: Int[Array, "R"], kept: int, total: int) -> Float[Array, "R {kept}"]:
+    """What is added to the logits of `kept` keys so that they stand for `total`.
+
+    Beyond a prompt's end its features are zero, so those n = total - length tokens share one key
+    and one value and weigh as much as a single one whose logit is greater by log n: the token just
+    beyond the end stands for all. The others of the padding stand for none.
+    """
+    index, ends = jnp.arange(kept), lengths[:, None]
+    padding = total - ends
+    beyond = jnp.where(padding > 0, jnp.log(jnp.maximum(padding, 1)), -jnp.inf)
+    return jnp.where(index < ends, 0.0, jnp.where(index == ends, beyond, -jnp.inf))
+
+
 def fold_padding(conditioning: Conditioning, lengths: list[int]) -> Conditioning:
     """The same conditioning with each prompt's padding tokens replaced by one.
 
-    Beyond a prompt's end its features are zero, so all those tokens have one key and one value, and
-    n equal keys weigh as much as a single one whose logit is greater by log n. A prompt of ten
-    tokens so needs eleven instead of 512. `lengths` are the prompts' numbers of tokens.
+    See `padding_bias`. A prompt of ten tokens so needs eleven instead of 512. `lengths` are the
+    prompts' numbers of tokens.
     """
     c = conditioning
     L = c.text_keys.shape[2]
     kept = min(L, -(-(max(lengths) + 1) // 8) * 8)
-    bias = np.full((len(lengths), kept), -np.inf, np.float32)
-    for row, length in zip(bias, lengths, strict=True):
-        row[:length] = 0
-        if length < L:
-            row[length] = np.log(L - length)
     return dataclasses.replace(
         c,
         text_keys=c.text_keys[:, :, :kept],
         text_values=c.text_values[:, :, :kept],
-        text_bias=jnp.asarray(bias),
+        text_bias=padding_bias(jnp.array(lengths), kept, L),
     )

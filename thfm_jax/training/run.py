@@ -9,7 +9,6 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
-from thfm_jax import flops, jaxpr_flops
 from thfm_jax.data import loader
 from thfm_jax.sharding import batch_share, make_mesh, state_sharding
 from thfm_jax.training import loop, recipe
@@ -49,7 +48,7 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path:
         with jax.set_mesh(mesh):
             begin = start(given, mesh)
             state, step_fn = prepare(given, begin, mesh)
-            hooks = loop.Hooks(progress=progress, peak_flops=_peak(mesh))
+            hooks = loop.Hooks(progress=progress)
             limits = loop.Limits(given.worst_loss, given.failures)
             state = loop.run(
                 state, step_fn, batches, mesh, workdir, given.steps, given.every, limits, hooks
@@ -82,16 +81,6 @@ def prepare(given: Recipe, begin: Start, mesh: Mesh) -> tuple[TrainState, StepFn
     )
     compiled = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
     return state, lambda state, batch: compiled(state, batch, begin.wordings)
-
-
-def step_flops(step_fn: StepFn, state: TrainState, batch: Batch) -> int:
-    """FLOPs of one step on all devices together, with what is computed again."""
-    return jaxpr_flops.count(jax.jit(step_fn).trace(state, batch).jaxpr)
-
-
-def _peak(mesh: Mesh) -> float:
-    kind = mesh.devices.flat[0].device_kind
-    return (flops.peak(kind) or 0.0) * mesh.size
 
 
 def _claim(workdir: Path, given: Recipe) -> None:

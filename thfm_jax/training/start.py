@@ -70,7 +70,8 @@ def start(recipe: Recipe, mesh: Mesh) -> Start:
     return Start(c, params, prompts, frozen, directory)
 
 
-def _build(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:
+def random_part(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:
+    """Random parameters of "dit", "vae", "sparse" or "text_encoder", float32."""
     if part == checkpoints.TEXT_ENCODER:
         return nnx.to_pure_dict(nnx.state(Umt5Encoder(c.text, rngs=nnx.Rngs(key))))
     return nnx.to_pure_dict(nnx.state(getattr(Thfm(c, rngs=nnx.Rngs(key)), part)))
@@ -79,14 +80,14 @@ def _build(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:
 def _random(c: ThfmConfig, parts: list[str], seed: int, mesh: Mesh) -> Pytree:
     # XLA compiles this generator several times as fast as the default one.
     key = jax.random.key(seed, impl="rbg")
-    make = lambda: {part: _build(c, part, key) for part in parts}
+    make = lambda: {part: random_part(c, part, key) for part in parts}
     if not parts:
         return {}
     return jax.jit(make, out_shardings=state_sharding(jax.eval_shape(make), mesh))()
 
 
 def _abstract(c: ThfmConfig, part: str, mesh: Mesh) -> Pytree:
-    shapes = jax.eval_shape(lambda: {part: _build(c, part, jax.random.key(0))})
+    shapes = jax.eval_shape(lambda: {part: random_part(c, part, jax.random.key(0))})
     return jax.tree.map(
         lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
         shapes,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from thfm_jax.models.thfm import padding_bias
 from thfm_jax.tasks import TASKS
 from thfm_jax.types import Array
 
@@ -40,20 +41,6 @@ class Wordings:
             lengths,
             padding_bias(lengths, self.text.shape[2], self.total),
         )
-
-
-def padding_bias(lengths: Int[Array, "R"], kept: int, total: int) -> Float[Array, "R kept"]:
-    """What is added to the logits of `kept` keys so that they stand for `total`.
-
-    Beyond its end a prompt's features are zero, so those n = total - length tokens share one key
-    and one value and weigh as much as a single one whose logit is greater by log n: the token just
-    beyond the end stands for all. The others of the padding stand for none.
-    """
-    index = jnp.arange(kept)
-    padding = (total - lengths)[:, None]
-    beyond = jnp.where(padding > 0, jnp.log(jnp.maximum(padding, 1)), -jnp.inf)
-    ends = lengths[:, None]
-    return jnp.where(index < ends, 0.0, jnp.where(index == ends, beyond, -jnp.inf))
 
 
 def task_texts(paraphrases: bool) -> dict[str, tuple[str, ...]]:

@@ -228,11 +228,11 @@ def arrange(rng: np.random.Generator, subjects: Sequence[Subject]) -> list[Subje
 
     The first stays about the origin; every other one is put at a random side of one before it.
     """
-    placed: list[tuple[np.ndarray, float]] = []
-    result = []
-    for subject in subjects:
+    placed = [_ground_circle(subjects[0].points)]
+    result = [subjects[0]]
+    for subject in subjects[1:]:
         middle, radius = _ground_circle(subject.points)
-        target = _free_place(rng, placed, radius) if placed else middle
+        target = _free_place(rng, placed, radius)
         placed.append((target, radius))
         offset = target - middle
         result.append(subject.moved(np.array([offset[0], 0.0, offset[1]])))
