@@ -1,0 +1,1 @@
+"""Scores of predictions on evaluation sets, each by its own protocol."""

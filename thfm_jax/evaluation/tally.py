@@ -1,0 +1,51 @@
+"""Scores that can be added up: of frames to a sequence's, of sequences to a benchmark's.
+
+A benchmark's score is the sum of its sequences' tallies, read once at the end. So sequences can be
+scored anywhere and in any order, be resumed, regrouped, and drawn again for a bootstrap, and what
+the protocol pools (pixels, frames, sequences) is decided by the weights alone.
+"""
+
+import dataclasses
+from typing import Any, Protocol, Self
+
+import numpy as np
+from jaxtyping import Float
+
+
+class Tally(Protocol):
+    """Part of a score."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+    def value(self) -> float:
+        """The score; NaN where there is nothing to score."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` takes; has "kind"."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean:
+    """A weighted mean: over pixels, frames or sequences, as the weights count them."""
+
+    total: float = 0.0
+    weight: float = 0.0
+
+    @classmethod
+    def of(cls, values: Float[np.ndarray, "n"], weights: Float[np.ndarray, "n"] | None = None):
+        """Of values with their weights, 1 by default; what is NaN does not count."""
+        values = np.asarray(values, np.float64)
+        weights = np.ones_like(values) if weights is None else np.asarray(weights, np.float64)
+        counts = np.isfinite(values) & (weights > 0)
+        return cls(float(np.sum(values[counts] * weights[counts])), float(weights[counts].sum()))
+
+    def __add__(self, other: "Mean") -> "Mean":
+        return Mean(self.total + other.total, self.weight + other.weight)
+
+    def value(self) -> float:
+        return self.total / self.weight if self.weight else float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "mean", "total": self.total, "weight": self.weight}
