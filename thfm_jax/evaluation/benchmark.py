@@ -1,4 +1,4 @@
-"""What a benchmark is: a set of sequences, and the protocol by which predictions are scored on it."""
+"""A benchmark: a set of sequences, and the protocol by which predictions are scored on it."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
