@@ -103,6 +103,7 @@ class Predictor:
         area: int | None = None,
         length: int | None = None,
         overlap: int | None = None,
+        everywhere: bool = False,
     ) -> Iterator[tuple[UInt8[np.ndarray, "t H W 3"], Values]]:
         """Blocks of frames and what is predicted for them, for a video of any length.
 
@@ -112,12 +113,15 @@ class Predictor:
           area: pixels of the fitted frames, about; the config's by default.
           length: frames that the model sees at a time; the config's by default.
           overlap: frames that two windows share; a fifth of the length by default.
+          everywhere: keep what is predicted where the matte shows no person: to be scored, a
+            prediction has to have a value wherever the truth has one.
 
         Yields:
           The next source frames, and task name -> array as in `types.Predictions`.
         """
         wanted = lookup(tasks)
         length, overlap = self.window(length, overlap)
+        nobody: Mapping[str, float] = {} if everywhere else _NOBODY
         needed = {*wanted, _MATTE} if _NOBODY.keys() & set(wanted) else set(wanted)
         blenders = {
             task: windows.Blender(overlap, _JOINS.get(task)) for task in TASKS if task in needed
@@ -133,10 +137,10 @@ class Predictor:
             ready = {task: b.add(window, values[task], person) for task, b in blenders.items()}
             count = len(next(iter(ready.values())))
             if count:
-                yield np.stack(held[:count]), _restore(ready, wanted, mapping)
+                yield np.stack(held[:count]), _restore(ready, wanted, mapping, nobody)
                 held = held[count:]
         ready = {task: blender.finish() for task, blender in blenders.items()}
-        yield np.stack(held), _restore(ready, wanted, mapping)
+        yield np.stack(held), _restore(ready, wanted, mapping, nobody)
 
     def window(self, length: int | None = None, overlap: int | None = None) -> tuple[int, int]:
         """Length and overlap of the windows in frames, with the defaults for what is None."""
@@ -331,13 +335,15 @@ def encode_texts(
     }
 
 
-def _restore(values: Values, wanted: Sequence[str], mapping: FitMap) -> Values:
-    """The wanted values at the source's size, and nothing where the matte shows no person."""
+def _restore(
+    values: Values, wanted: Sequence[str], mapping: FitMap, nobody: Mapping[str, float]
+) -> Values:
+    """The wanted values at the source's size; those of `nobody` where the matte shows no person."""
     restored = {task: _restore_one(task, value, mapping) for task, value in values.items()}
-    for task in _NOBODY.keys() & set(wanted):
+    for task in nobody.keys() & set(wanted):
         absent = restored[_MATTE] <= 0.5
         absent = absent.reshape(absent.shape + (1,) * (restored[task].ndim - absent.ndim))
-        restored[task] = np.where(absent, np.float32(_NOBODY[task]), restored[task])
+        restored[task] = np.where(absent, np.float32(nobody[task]), restored[task])
     return {task: restored[task] for task in wanted}
 
 
