@@ -26,7 +26,7 @@ LEVELS = {
     "checkpoints": 3,
     "outputs": 4,
     "predict": 4,
-    "evaluation": 4,
+    "evaluation": 5,
     "training": 4,
     "topology": 4,
     "programs": 5,

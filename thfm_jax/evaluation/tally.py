@@ -49,3 +49,35 @@ class Mean:
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": "mean", "total": self.total, "weight": self.weight}
+
+
+@dataclasses.dataclass(frozen=True)
+class Median:
+    """The median of values that are all kept: one of a clip or of a person, not of pixels."""
+
+    values: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, *values: float):
+        """Of values; what is NaN does not count."""
+        return cls(tuple(float(value) for value in values if np.isfinite(value)))
+
+    def __add__(self, other: "Median") -> "Median":
+        return Median(self.values + other.values)
+
+    def value(self) -> float:
+        return float(np.median(self.values)) if self.values else float("nan")
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "median", "values": list(self.values)}
+
+
+KINDS: dict[str, Any] = {
+    "mean": lambda data: Mean(data["total"], data["weight"]),
+    "median": lambda data: Median(tuple(data["values"])),
+}
+
+
+def from_json(data: dict[str, Any]) -> Tally:
+    """The tally that `to_json` wrote down."""
+    return KINDS[data["kind"]](data)
