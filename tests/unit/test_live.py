@@ -85,3 +85,13 @@ def test_without_an_asset_pack_nothing_starts(tmp_path):
 def test_a_misspelt_setting_is_named(pack):
     with pytest.raises(ValueError, match="did you mean frames"):
         sources.open_source(dataclasses.replace(LIVE, settings={"frame": 5}))
+
+
+def test_the_first_live_clips_can_be_read_once_and_again_and_again(pack):
+    three = dataclasses.replace(CONFIG, sources=(dataclasses.replace(LIVE, first=3),), augment=None)
+    once = list(loader.batches(dataclasses.replace(three, endless=False), 0, 1))
+    assert len(once) == 2 and not once[1].clip.frame_mask[1].any()
+    again = itertools.islice(loader.batches(three, 0, 1), 6)
+    pictures = {clip.tobytes() for batch in again for clip in np.asarray(batch.clip.frames)}
+    seen = [*once[0].clip.frames, once[1].clip.frames[0]]
+    assert pictures == {np.asarray(clip).tobytes() for clip in seen}

@@ -2,10 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from thfm_jax.config import build
 from thfm_jax.data.synthetic.clip import SyntheticClip
+
+
+T = TypeVar("T", covariant=True)
 
 
 class Record(Protocol):
@@ -19,7 +22,7 @@ class Record(Protocol):
         """Those of its frames, with `fps` of the whole; RecordError where they cannot be read."""
 
 
-class Source(Protocol):
+class Records(Protocol[T]):
     """Records by number, from any process and in any order; can be pickled."""
 
     @property
@@ -36,8 +39,11 @@ class Source(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, number: int, /) -> Record:
+    def __getitem__(self, number: int, /) -> T:
         """Raises RecordError where the record is damaged."""
+
+
+Source = Records[Record]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +56,7 @@ class SourceConfig:
       path: folder of the data; for "live" the asset pack, empty for the default.
       split: of the data.
       weight: how often examples come from it, relative to the other sources.
+      first: only so many records of it, the first ones; 0 for all.
       seed: of live clips.
       settings: of live clips: fields of `generator.Settings` but for the split.
     """
@@ -58,6 +65,7 @@ class SourceConfig:
     path: str = ""
     split: str = "train"
     weight: float = 1.0
+    first: int = 0
     seed: int = 0
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -66,6 +74,31 @@ class SourceConfig:
             raise ValueError(f"no source of kind {self.kind!r}: there are {', '.join(OPENERS)}")
         if not self.weight > 0:
             raise ValueError(f"a source's weight is positive, not {self.weight}")
+        if self.first < 0:
+            raise ValueError(f"a source's first records are at least 0, not {self.first}")
+
+
+@dataclasses.dataclass(frozen=True)
+class First:
+    """The first records of a source: a few live clips can be read once, or again and again."""
+
+    source: Source
+    count: int
+    endless: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"the first {len(self)} of {self.source.name}"
+
+    @property
+    def frames(self) -> int:
+        return self.source.frames
+
+    def __len__(self) -> int:
+        return min(self.count, len(self.source))
+
+    def __getitem__(self, number: int, /) -> Record:
+        return self.source[number]
 
 
 # A kind's module is imported when it is used: live clips bring the generator along.
@@ -98,4 +131,5 @@ OPENERS: dict[str, Callable[[SourceConfig], Source]] = {
 
 def open_source(config: SourceConfig) -> Source:
     """The source; raises ValueError or its subclasses where there is none such."""
-    return OPENERS[config.kind](config)
+    source = OPENERS[config.kind](config)
+    return First(source, config.first) if config.first else source
