@@ -4,6 +4,7 @@ source frames -> windows -> fitted frames -> one jitted call for all tasks -> de
 keypoints -> joined windows -> the source's size
 """
 
+import contextlib
 import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -57,11 +58,14 @@ class Predictor:
         name: str,
         trained: bool,
         fold: bool = True,
+        mesh: Mesh | None = None,
     ):
         """Takes the model and, for every task, its prompt's text and unpadded features.
 
         `fold` computes now what is constant for these weights and prompts, instead of in each call.
+        With a `mesh`, on which the weights lie, a clip's tokens, heads and pixels are split too.
         """
+        self._mesh = mesh
         self.config, self.name, self.trained = model.config, name, trained
         self.prompts = {task: prompts[task][0] for task in TASKS}
         self._graph, self._state = nnx.split(model)
@@ -69,7 +73,8 @@ class Predictor:
         self._prompt: Array | Conditioning = self._padded(features)
         if fold:
             condition = jax.jit(lambda state, text: nnx.merge(self._graph, state).condition(text))
-            conditioning = condition(self._state, self._prompt)
+            with self._on_mesh():
+                conditioning = condition(self._state, self._prompt)
             self._prompt = fold_padding(conditioning, [len(rows) for rows in features])
         self.compiled = jax.jit(self._perceive)
 
@@ -157,8 +162,12 @@ class Predictor:
         names = list(TASKS)
         rows = np.zeros(len(names), np.int32)
         rows[: len(tasks)] = [names.index(task) for task in tasks]
-        output = self.compiled(self._state, self._prompt, frames, rows, len(tasks))
+        with self._on_mesh():
+            output = self.compiled(self._state, self._prompt, frames, rows, len(tasks))
         return jax.tree.map(lambda x: x[: len(tasks)], output)
+
+    def _on_mesh(self) -> contextlib.AbstractContextManager:
+        return jax.set_mesh(self._mesh) if self._mesh else contextlib.nullcontext()
 
     def _perceive(self, state, prompt, frames, rows, count):
         model = nnx.merge(self._graph, state)
@@ -204,8 +213,8 @@ def load(
       compute: how to run it; None takes float32 on CPUs and bfloat16 elsewhere.
       prompts: task name -> text to use instead of the task's own prompt; needs the text encoder.
       fold: see `Predictor`.
-      mesh: devices to spread a model directory's weights over, each read straight to its place;
-        None takes the default device.
+      mesh: devices to spread a model directory's weights and the work on a clip over, each weight
+        read straight to its place; None takes the default device.
 
     Raises:
       CheckpointError: the directory is no model, or a part of it is missing or does not fit.
@@ -269,6 +278,7 @@ def _restored(
         name=c.name,
         trained=trained,
         fold=fold,
+        mesh=mesh,
     )
 
 

@@ -12,7 +12,7 @@ from flax import nnx
 from PIL import Image
 
 import thfm_jax
-from thfm_jax import checkpoints, joints, outputs, predict
+from thfm_jax import checkpoints, hlo, joints, outputs, predict
 from thfm_jax.config import (
     Compute,
     DitConfig,
@@ -191,6 +191,7 @@ def test_a_model_directory_predicts_what_the_model_does(model, predictor, frames
         np.testing.assert_allclose(value, theirs[task], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_spread_over_eight_devices_predicts_the_same(model, predictor, frames, tmp_path):
     """In a process of its own, since the number of fake devices is fixed when JAX starts."""
     write_model(tmp_path / "model", model, trained=True)
@@ -202,13 +203,18 @@ predictor = thfm_jax.load("{tmp_path / "model"}", mesh=make_mesh(data=2, fsdp=2,
 values = predictor(np.load("{tmp_path / "frames.npy"}")).values
 np.savez("{tmp_path / "values.npz"}", **values)
 """
-    flags = "--xla_force_host_platform_device_count=8"
+    dump = f"--xla_dump_to={tmp_path / 'hlo'} --xla_dump_hlo_module_re=perceive"
+    quick = "--xla_backend_optimization_level=0"
+    flags = f"--xla_force_host_platform_device_count=8 {quick} {dump}"
     env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "values.npz") as spread:
         for task, value in predictor(frames[:5]).values.items():
             np.testing.assert_allclose(spread[task], value, atol=1e-4)
+    # Its work is spread as well as its weights: devices exchange the borders of what they convolve.
+    (compiled,) = (tmp_path / "hlo").glob("*cpu_after_optimizations.txt")
+    assert hlo.collectives(compiled.read_text())["collective-permute"].count > 20
 
 
 def test_converted_weights_alone_do_not_count_as_trained(model, frames, tmp_path):
