@@ -94,6 +94,9 @@ def _vae(config: ThfmConfig) -> Any:
             dim_mult=list(c.multipliers),
             num_res_blocks=c.res_blocks,
             temperal_downsample=list(c.temporal_down),
+            patch_size=c.patch if c.patch > 1 else None,
+            in_channels=3 * c.patch**2,
+            out_channels=3 * c.patch**2,
         )
     )
 

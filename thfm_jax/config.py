@@ -24,7 +24,9 @@ class VaeConfig:
     """The causal 3-D VAE: 3 x T x H x W pixels <-> z_dim x Tz x Hz x Wz latents.
 
     `multipliers` gives the width of each stage as a multiple of `base_dim`; between stages the
-    resolution halves, and so does the frame rate where `temporal_down` says so.
+    resolution halves, and so does the frame rate where `temporal_down` says so. Squares of
+    `patch` x `patch` pixels are one position to the network, with as many times the channels: 1 in
+    Wan2.1, 2 in Wan2.2.
     """
 
     base_dim: int = 96
@@ -32,13 +34,14 @@ class VaeConfig:
     multipliers: tuple[int, ...] = (1, 2, 4, 4)
     res_blocks: int = 2
     temporal_down: tuple[bool, ...] = (False, True, True)
+    patch: int = 1
     latent_mean: tuple[float, ...] = _LATENT_MEAN
     latent_std: tuple[float, ...] = _LATENT_STD
 
     @property
     def spatial_stride(self) -> int:
         """Pixels per latent along height and width."""
-        return 2 ** (len(self.multipliers) - 1)
+        return self.patch * 2 ** (len(self.multipliers) - 1)
 
     @property
     def temporal_stride(self) -> int:
@@ -183,9 +186,17 @@ PRESETS = {
     "tiny": ThfmConfig(
         name="tiny",
         dit=DitConfig(
-            layers=8, heads=4, head_dim=64, ffn_dim=1024, text_dim=128, text_length=64, freq_dim=64
+            layers=6, heads=4, head_dim=64, ffn_dim=1024, text_dim=128, text_length=64, freq_dim=64
         ),
-        vae=VaeConfig(base_dim=16, latent_mean=(0.0,) * 16, latent_std=(1.0,) * 16),
+        vae=VaeConfig(
+            base_dim=16,
+            multipliers=(1, 2, 4),
+            res_blocks=1,
+            temporal_down=(True, True),
+            patch=2,
+            latent_mean=(0.0,) * 16,
+            latent_std=(1.0,) * 16,
+        ),
         text=TextConfig(layers=2, dim=128, heads=4, head_dim=32, ffn_dim=256, vocab_size=384),
         sparse=SparseConfig(hidden_dim=256),
         clip_area=256 * 256,

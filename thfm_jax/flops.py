@@ -77,8 +77,8 @@ def dit_ends(config: DitConfig, video_tokens: int) -> int:
 def vae_encode(config: VaeConfig, frames: int, height: int, width: int) -> int:
     """Pixels to latents, for one clip."""
     widths = [config.base_dim * m for m in (1, *config.multipliers)]
-    T, pixels, total = frames, height * width, 0
-    total += T * pixels * 27 * 3 * widths[0]
+    T, pixels, total = frames, height * width // config.patch**2, 0
+    total += T * pixels * 27 * 3 * config.patch**2 * widths[0]
     for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
         total += T * pixels * _res_blocks(inputs, outputs, config.res_blocks)
         if i < len(config.temporal_down):
@@ -108,7 +108,7 @@ def vae_decode(config: VaeConfig, frames: int, height: int, width: int) -> int:
             pixels *= 4
             total += T * pixels * 9 * outputs * (outputs // 2)
         inputs = outputs // 2
-    return 2 * (total + T * pixels * 27 * widths[-1] * 3)
+    return 2 * (total + T * pixels * 27 * widths[-1] * 3 * config.patch**2)
 
 
 def sparse_read_out(config: SparseConfig, dim: int, latent_frames: int, stride: int) -> int:

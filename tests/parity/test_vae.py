@@ -26,9 +26,10 @@ def run(vae: Vae, video, latents) -> dict[str, jax.Array]:
     return {"mean": mean, "log variance": log_variance, "video": vae.decode(latents)}
 
 
-def reference_model() -> AutoencoderKLWan:
+def reference_model(**options) -> AutoencoderKLWan:
     return randomise(
         AutoencoderKLWan(
+            **options,
             base_dim=8,
             z_dim=4,
             latents_mean=np.linspace(-1, 1, 4).tolist(),
@@ -101,6 +102,20 @@ def test_float32(clip, chunk, tmp_path):
     save_diffusers(reference, tmp_path)
     vae = converted(tmp_path, Compute(vae_chunk=chunk))
     assert_stages_equal(*stages(reference, vae, clip, "float32"), 5e-6)
+
+
+def test_folded_pixels(tmp_path):
+    reference = reference_model(
+        patch_size=2,
+        in_channels=12,
+        out_channels=12,
+        dim_mult=[1, 2, 4],
+        temperal_downsample=[True, True],
+    )
+    save_diffusers(reference, tmp_path)
+    vae = converted(tmp_path, Compute(vae_chunk=1))
+    assert (vae.config.patch, vae.config.spatial_stride) == (2, 8)
+    assert_stages_equal(*stages(reference, vae, (9, 24, 32), "float32"), 5e-6)
 
 
 def test_float32_from_the_original_layout(tmp_path):

@@ -4,6 +4,7 @@ The shapes are what the weights are, so a configuration is derived from them; wh
 show (heads, latent statistics, text length) comes from config.json; what both say must agree.
 """
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,7 @@ def _vae(shapes: _Shapes, described: dict[str, Any]) -> VaeConfig:
         multipliers=tuple(width // base_dim for width in widths),
         res_blocks=blocks // len(widths),
         temporal_down=tuple(temporal),
+        patch=math.isqrt(shapes["encoder.conv_in.kernel"][1] // 3),
         latent_mean=mean,
         latent_std=std,
     )
@@ -217,9 +219,18 @@ def _released_vae(config: VaeConfig) -> dict[str, Any]:
         "latents_mean": list(config.latent_mean),
         "latents_std": list(config.latent_std),
         "num_res_blocks": config.res_blocks,
+        **_patched(config),
         "temperal_downsample": list(config.temporal_down),
         "z_dim": config.z_dim,
     }
+
+
+def _patched(config: VaeConfig) -> dict[str, Any]:
+    """What Wan2.1's own config.json lacks, since its pixels are not folded."""
+    if config.patch == 1:
+        return {}
+    channels = 3 * config.patch**2
+    return {"patch_size": config.patch, "in_channels": channels, "out_channels": channels}
 
 
 def _released_text(config: TextConfig) -> dict[str, Any]:

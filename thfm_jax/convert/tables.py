@@ -182,7 +182,7 @@ def vae_table(config: VaeConfig) -> list[Row]:
     post_quant = Names("post_quant", "conv2", "post_quant_conv")
     return _fixed(
         [
-            *_affine(encoder.at(*conv_in), (top, 3, 3, 3, 3), conv),
+            *_affine(encoder.at(*conv_in), (top, 3 * config.patch**2, 3, 3, 3), conv),
             *_encoder_stages(encoder, config),
             *_middle(encoder.at("mid", "middle", "mid_block"), bottom),
             *_out(encoder, bottom, 2 * z),
@@ -191,7 +191,7 @@ def vae_table(config: VaeConfig) -> list[Row]:
             *_affine(decoder.at(*conv_in), (bottom, z, 3, 3, 3), conv),
             *_middle(decoder.at("mid", "middle", "mid_block"), bottom),
             *_decoder_stages(decoder, config),
-            *_out(decoder, config.base_dim * config.multipliers[0], 3),
+            *_out(decoder, config.base_dim * config.multipliers[0], 3 * config.patch**2),
         ]
     )
 

@@ -205,7 +205,7 @@ class Encoder(nnx.Module):
                 stages.append(ResBlock(outputs if block else inputs, outputs, compute, rngs=rngs))
             if i < len(config.temporal_down):
                 stages.append(Downsample(outputs, config.temporal_down[i], compute, rngs=rngs))
-        self.conv_in = Conv((3, 3, 3), 3, widths[0], compute, rngs=rngs)
+        self.conv_in = Conv((3, 3, 3), 3 * config.patch**2, widths[0], compute, rngs=rngs)
         self.down = nnx.List(stages)
         self.mid = Middle(widths[-1], compute, rngs=rngs)
         self.norm_out = RmsNorm(widths[-1])
@@ -238,7 +238,7 @@ class Decoder(nnx.Module):
         self.mid = Middle(widths[0], compute, rngs=rngs)
         self.up = nnx.List(stages)
         self.norm_out = RmsNorm(widths[-1])
-        self.conv_out = Conv((3, 3, 3), widths[-1], 3, compute, rngs=rngs)
+        self.conv_out = Conv((3, 3, 3), widths[-1], 3 * config.patch**2, compute, rngs=rngs)
 
     def __call__(self, x, stream: Stream):
         x = self.mid(self.conv_in.causal(x, stream), stream)
@@ -271,7 +271,8 @@ class Vae(nnx.Module):
             return split(self.quant.linear(self.encoder(split(chunk), stream)))
 
         chunk = self._chunk() * self.config.temporal_stride
-        out = _in_chunks(run, video.astype(self.compute.vae_dtype), chunk)
+        folded = _fold(video, self.config.patch)
+        out = _in_chunks(run, folded.astype(self.compute.vae_dtype), chunk)
         mean, log_variance = jnp.split(out, 2, axis=-1)
         return mean, jnp.clip(log_variance, -30.0, 20.0)
 
@@ -291,7 +292,7 @@ class Vae(nnx.Module):
         def run(chunk, stream):
             return split(self.decoder(self.post_quant.linear(split(chunk)), stream))
 
-        out = _in_chunks(run, z, self._chunk())
+        out = _unfold(_in_chunks(run, z, self._chunk()), self.config.patch)
         return jnp.clip(out.astype(scale.dtype), -1.0, 1.0)
 
     def _chunk(self) -> int:
@@ -310,6 +311,23 @@ class Vae(nnx.Module):
 
     def _statistics(self, dtype):
         return (jnp.asarray(v, dtype) for v in (self.config.latent_mean, self.config.latent_std))
+
+
+def _fold(x, patch: int):
+    """[B, T, H, W, C] -> [B, T, H / p, W / p, C p p]: squares of pixels become channels.
+
+    The channel's index is (colour, column, row), as in diffusers' autoencoder_kl_wan.py::patchify.
+    """
+    B, T, H, W, C = x.shape
+    x = x.reshape(B, T, H // patch, patch, W // patch, patch, C).transpose(0, 1, 2, 4, 6, 5, 3)
+    return x.reshape(B, T, H // patch, W // patch, -1)
+
+
+def _unfold(x, patch: int):
+    """The inverse of `_fold`."""
+    B, T, H, W, C = x.shape
+    x = x.reshape(B, T, H, W, -1, patch, patch).transpose(0, 1, 2, 6, 3, 5, 4)
+    return x.reshape(B, T, H * patch, W * patch, C // patch**2)
 
 
 def _in_chunks(run, x, chunk: int):
