@@ -24,7 +24,8 @@ class Clip:
     """A piece of video in memory.
 
     Attributes:
-      frames: [*B, T, H, W, 3] uint8, sRGB 0-255.
+      frames: [*B, T, H, W, 3] uint8, sRGB 0-255; without channels, [*B, T, H, W, 0], where a batch
+        has latents in their place.
       fps: [*B] float32, frames per second.
       frame_mask: [*B, T] bool, True where the frame was recorded and False where it pads the clip;
         None means all True.
@@ -53,16 +54,32 @@ class Target:
 
 
 @flax.struct.dataclass
+class Latents:
+    """What a fixed VAE makes of a batch, computed beforehand.
+
+    Attributes:
+      clip: [B, Tz, Hz, Wz, Z] float, standardised latents of the frames.
+      targets: dense task -> the latents of its map as `value` [B, Tz, Hz, Wz, Z], and which clips
+        have a label for it as `mask` [B] bool.
+    """
+
+    clip: Array
+    targets: dict[str, Target]
+
+
+@flax.struct.dataclass
 class Batch:
     """A training batch.
 
     Attributes:
       clip: the input video.
       targets: task name -> `Target`; a task without labels is absent.
+      latents: stands for the frames and the dense tasks' targets, which are absent then.
     """
 
     clip: Clip
     targets: dict[str, Target]
+    latents: Latents | None = None
 
 
 @flax.struct.dataclass

@@ -8,7 +8,7 @@ them. Nothing here needs JAX: workers make batches.
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from absl import logging
@@ -18,9 +18,10 @@ from thfm_jax import joints
 from thfm_jax.data import augment, geometric
 from thfm_jax.data.augment import AugmentConfig
 from thfm_jax.data.datasets.container import RecordError
-from thfm_jax.data.sources import Source
+from thfm_jax.data.sources import Record, Records
 from thfm_jax.data.synthetic.clip import Labels, SyntheticClip
 
+T = TypeVar("T")
 Pair = tuple[Shaped[np.ndarray, "B T *S"], Shaped[np.ndarray, "B T *R"]]
 
 # Soft hair has depth and normals of its hull. They are no background, but no surface either.
@@ -64,7 +65,7 @@ class Draw(NamedTuple):
     """
 
     number: int
-    source: Source
+    source: Records[Any]
     record: int
 
 
@@ -163,27 +164,35 @@ def make(shape: Shape, recipe: Recipe, stream: int, draws: Sequence[Draw]) -> di
 
 def _fill(stack: Stack, place: int, draw: Draw, recipe: Recipe, stream: int) -> int:
     """Puts an example into its place; returns how many damaged records it stands for."""
-    for skipped in range(len(draw.source)):
+    frames, size = stack.rgb.shape[1], stack.rgb.shape[2:4]
+
+    def read(record: Record) -> SyntheticClip:
         rng = np.random.default_rng([recipe.seed, stream, draw.number])
+        if recipe.augment is None:
+            clip = record.read(slice(0, frames))
+            return augment.fit(clip, size, stack.maps(place, len(clip.rgb)))
+        chosen = augment.choose_frames(rng, record.frames, frames, recipe.augment)
+        clip = record.read(chosen)
+        clip = dataclasses.replace(clip, fps=clip.fps / abs(chosen.step))
+        return augment.augment(rng, clip, size, recipe.augment, stack.maps(place, len(clip.rgb)))
+
+    clip, skipped = first_whole(draw, recipe.skip_damaged, read)
+    stack.put(place, clip)
+    return skipped
+
+
+def first_whole(draw: Draw, skip_damaged: bool, read: Callable[[Any], T]) -> tuple[T, int]:
+    """(what `read` makes of a record, damaged records before it).
+
+    The record is the one drawn or, with `skip_damaged`, the next of its source that is whole.
+    """
+    for skipped in range(len(draw.source)):
         try:
-            record = draw.source[(draw.record + skipped) % len(draw.source)]
-            frames, size = stack.rgb.shape[1], stack.rgb.shape[2:4]
-            if recipe.augment is None:
-                clip = record.read(slice(0, frames))
-                clip = augment.fit(clip, size, stack.maps(place, len(clip.rgb)))
-            else:
-                chosen = augment.choose_frames(rng, record.frames, frames, recipe.augment)
-                clip = record.read(chosen)
-                clip = dataclasses.replace(clip, fps=clip.fps / abs(chosen.step))
-                out = stack.maps(place, len(clip.rgb))
-                clip = augment.augment(rng, clip, size, recipe.augment, out)
+            return read(draw.source[(draw.record + skipped) % len(draw.source)]), skipped
         except RecordError as error:
-            if not recipe.skip_damaged:
+            if not skip_damaged:
                 raise
             logging.warning("skipped: %s", error)
-        else:
-            stack.put(place, clip)
-            return skipped
     raise RecordError(f"all {len(draw.source)} records of {draw.source.name} are damaged")
 
 

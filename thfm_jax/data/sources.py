@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeVar
 from thfm_jax.config import build
 from thfm_jax.data.synthetic.clip import SyntheticClip
 
-
 T = TypeVar("T", covariant=True)
 
 

@@ -46,7 +46,7 @@ def build(folder: str | Path, task: Plan, series: Series, processes: int) -> Non
     with shards.lock(folder):
         task.begin(folder)
         shards.remove_partial(folder)
-        _discard_damaged(folder, layout)
+        discard_damaged(folder, layout)
         missing = layout.missing(folder)
         if processes > len(missing) > 0:
             _note(
@@ -87,7 +87,7 @@ def _shards(folder: Path, layout: Layout) -> list[Shard]:
     ]
 
 
-def _discard_damaged(folder: Path, layout: Layout) -> None:
+def discard_damaged(folder: Path, layout: Layout) -> None:
     """Removes stored shards that cannot be opened, to make them again."""
     for shard in _shards(folder, layout):
         try:

@@ -6,9 +6,9 @@ A folder holds ArrayRecord files, "shards", and `dataset_info.json`, TFDS's list
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal, SupportsIndex
+from typing import Literal, SupportsIndex, TypeVar
 
 import numpy as np
 from absl import logging
@@ -20,6 +20,8 @@ from thfm_jax.data.datasets.encoding import Record
 from thfm_jax.data.datasets.envelope import Key
 
 INFO = "dataset_info.json"
+T = TypeVar("T")
+
 _OPEN_SHARDS = 256  # in each process; systems often allow 1024 open files
 
 
@@ -36,11 +38,14 @@ class Shard:
 
     def read(self, position: int) -> tuple[Key, Record]:
         """The clip at a position; raises RecordError where it or the whole file is damaged."""
+        return self.decoded(position, _unwrapped)
+
+    def decoded(self, position: int, decode: Callable[[bytes], T]) -> T:
+        """What `decode` makes of the record at a position; raises RecordError as `read`."""
         try:
             reader = _reader(str(self.path), self.clips)
             # ArrayRecord compares a checksum of its own, and says so with a RuntimeError.
-            key, data = envelope.unwrap(reader.read([position])[0])
-            return key, Record(data)
+            return decode(reader.read([position])[0])
         except (RecordError, RuntimeError) as error:
             raise RecordError(f"{self.path}, record {position}: {error}") from error
 
@@ -165,6 +170,11 @@ def _shards(folder: Path, name: str, split: dict) -> tuple[Shard, ...]:
         Shard(folder / shards.file_name(name, split["name"], number, len(lengths)), length)
         for number, length in enumerate(lengths)
     )
+
+
+def _unwrapped(example: bytes) -> tuple[Key, Record]:
+    key, data = envelope.unwrap(example)
+    return key, Record(data)
 
 
 @functools.lru_cache(_OPEN_SHARDS)

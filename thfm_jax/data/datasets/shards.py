@@ -29,11 +29,13 @@ class Layout:
       split: its name.
       clips: how many there are.
       shard_clips: how many go into a shard.
+      dataset: with which the files' names begin.
     """
 
     split: str
     clips: int
     shard_clips: int
+    dataset: str = NAME
 
     def __post_init__(self) -> None:
         if self.clips < 1 or self.shard_clips < 1:
@@ -47,7 +49,7 @@ class Layout:
 
     def path(self, folder: Path, shard: int) -> Path:
         """Where a shard is stored."""
-        return folder / file_name(NAME, self.split, shard, len(self))
+        return folder / file_name(self.dataset, self.split, shard, len(self))
 
     def indices(self, shard: int) -> range:
         """The clips of a shard."""
