@@ -81,14 +81,15 @@ def score(
         for measure, (task, metric, factor) in _CLIP.items()
         if task in found
     }
-    tallies |= _subject_tallies(predictions, labels, truth[SUBJECTS].value[..., 0])
+    tallies |= _subject_tallies(predictions, labels, np.asarray(truth[SUBJECTS].value[..., 0]))
     return Scores(tallies, _frame_ious(predictions["matte"], labels["matte"][0]))
 
 
 def _label(task: str, target: Target) -> tuple[np.ndarray, np.ndarray]:
     """Value and mask as the task's metrics take them."""
-    single = TASKS[task].kind == "dense" and target.value.shape[-1] == 1
-    return (target.value[..., 0] if single else target.value), np.asarray(target.mask, bool)
+    value = np.asarray(target.value)
+    single = TASKS[task].kind == "dense" and value.shape[-1] == 1
+    return (value[..., 0] if single else value), np.asarray(target.mask, bool)
 
 
 def _subject_tallies(

@@ -85,7 +85,7 @@ class SyntheticSequence:
     @property
     def groups(self) -> dict[str, str]:
         """What the main subject does, or which animal it is."""
-        subjects = _read(self.source, self.number).meta.get("subjects", [])
+        subjects = _read(self).meta.get("subjects", [])
         main = subjects[0] if subjects else {}
         return {
             **({"subjects": str(len(subjects))} if len(subjects) > 1 else {}),
@@ -94,29 +94,29 @@ class SyntheticSequence:
 
     @property
     def frames(self) -> int:
-        return len(_read(self.source, self.number).rgb)
+        return len(_read(self).rgb)
 
     @property
     def height(self) -> int:
-        return _read(self.source, self.number).rgb.shape[1]
+        return _read(self).rgb.shape[1]
 
     @property
     def width(self) -> int:
-        return _read(self.source, self.number).rgb.shape[2]
+        return _read(self).rgb.shape[2]
 
     @property
     def fps(self) -> float:
-        return _read(self.source, self.number).fps
+        return _read(self).fps
 
     def pictures(self, frames: slice) -> UInt8[np.ndarray, "t H W 3"]:
-        return _read(self.source, self.number).rgb[frames]
+        return _read(self).rgb[frames]
 
     def truth(self, frames: slice) -> dict[str, Target]:
         """Labels by task; dense pose and keypoints only of clips whose main subject is a person."""
-        clip = temporal.take(_read(self.source, self.number), frames)
+        clip = temporal.take(_read(self), frames)
         maps = clip.labels
         seen = maps.instance > 0
-        labels = {
+        labels: dict[str, tuple[Any, Any]] = {
             "matte": (maps.alpha[..., None], np.ones_like(seen)),
             "depth": (maps.depth_m[..., None], maps.valid),
             "normals": (maps.normals, maps.valid),
@@ -140,9 +140,9 @@ def _near(clip: SyntheticClip) -> Bool[np.ndarray, "t K"]:
 
 
 @functools.lru_cache(maxsize=8)  # a clip is asked for its size, its pictures and its truth
-def _read(source: sources.Source, number: int) -> SyntheticClip:
+def _read(sequence: SyntheticSequence) -> SyntheticClip:
     """A whole clip: small, and expensive to render; BenchmarkError where it is damaged."""
     try:
-        return source[number].read(slice(None))
+        return sequence.source[sequence.number].read(slice(None))
     except RecordError as error:
         raise BenchmarkError(str(error)) from error

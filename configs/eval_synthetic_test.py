@@ -1,0 +1,23 @@
+"""One person, as in training, with other random numbers: held-out synthetic clips.
+
+    python -m experiments.generate --output=data/heldout --clips=200 --split=test --seed=0
+    python -m experiments.evaluate --config=configs/eval_synthetic_test.py --data=data/heldout \
+        --model=thfm-tiny --output=results/synthetic_test
+
+or, with nothing stored, `--config.options.live=200` in place of `--data` and of the first command.
+`--model=trivial` gives the row of a predictor that looks at no picture. Nothing is published on it.
+200 clips render in two to three minutes on two cores.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    return ConfigDict(
+        {
+            "benchmark": "synthetic_test",
+            "options": {"live": 0, "seed": 0, "settings": {}},
+            "draws": 1000,
+            "worst": 20,
+        }
+    )

@@ -1,0 +1,88 @@
+"""Squares about a person, cut out of frames, and what is predicted in them put back.
+
+A benchmark with a person's box in every frame is scored on what a detector would hand over. Squares
+have whole pixels, so that cutting and putting back move nothing.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+from PIL import Image
+
+from thfm_jax.tasks import TASKS
+
+
+@dataclasses.dataclass(frozen=True)
+class Crops:
+    """One square for each frame of a sequence.
+
+    Attributes:
+      corners: [T, 2] (left, top) in pixels of the frame; may lie outside it.
+      sides: [T] in pixels.
+      size: (height, width) of the frames.
+      shown: side in pixels at which all squares are shown.
+    """
+
+    corners: Int[np.ndarray, "T 2"]
+    sides: Int[np.ndarray, "T"]
+    size: tuple[int, int]
+    shown: int
+
+    @classmethod
+    def about(
+        cls, boxes: Float[np.ndarray, "T 4"], margin: float, size: tuple[int, int]
+    ) -> "Crops":
+        """Squares about boxes (left, top, right, bottom) in pixels, `margin` times as large.
+
+        Where a box is not finite the frame has nobody to score, and the nearest one's is taken.
+        """
+        boxes = np.asarray(boxes, np.float64)
+        known = np.flatnonzero(np.isfinite(boxes).all(axis=-1))
+        if not known.size:
+            boxes, known = np.tile([0, 0, size[1], size[0]], (len(boxes), 1)), np.arange(len(boxes))
+        nearest = np.abs(np.arange(len(boxes))[:, None] - known).argmin(axis=1)
+        boxes = boxes[known[nearest]]
+        low, high = boxes[:, :2], boxes[:, 2:]
+        sides = np.maximum(np.rint(margin * np.max(high - low, axis=1)), 16).astype(int)
+        corners = np.rint((low + high) / 2 - sides[:, None] / 2).astype(int)
+        return cls(corners, sides, size, int(np.median(sides)))
+
+    def cut(
+        self, frames: Iterable[UInt8[np.ndarray, "H W 3"]]
+    ) -> Iterator[UInt8[np.ndarray, "s s 3"]]:
+        """The squares of successive frames, all at one size; black outside the frame."""
+        for frame, (left, top), side in zip(frames, self.corners, self.sides, strict=False):
+            square = Image.fromarray(frame).crop((left, top, left + side, top + side))
+            shown = (self.shown, self.shown)
+            yield np.asarray(square.resize(shown, Image.Resampling.BICUBIC))
+
+    def paste(self, values: Mapping[str, np.ndarray], start: int) -> dict[str, np.ndarray]:
+        """Predictions of the squares of frames from `start` on as predictions of the frames.
+
+        Outside the square depth is the farthest in it, all else 0. Joints in space stay as they
+        are: relative to the root, along the axes of a camera that looks at the square's middle.
+        """
+        return {
+            task: np.stack([self._paste(task, x, start + at) for at, x in enumerate(value)])
+            for task, value in values.items()
+        }
+
+    def _paste(self, task: str, value: np.ndarray, frame: int) -> np.ndarray:
+        (left, top), side = self.corners[frame], int(self.sides[frame])
+        if task == "keypoints2d":
+            scale = np.array([side / self.shown, side / self.shown, 1])
+            return (value * scale + [left, top, 0]).astype(np.float32)
+        if TASKS[task].kind == "sparse":
+            return value
+        channels = value.reshape(*value.shape[:2], -1)
+        whole = np.empty((*self.size, channels.shape[-1]), np.float32)
+        for channel in range(channels.shape[-1]):
+            layer = channels[..., channel].astype(np.float32)
+            fill = float(layer.max()) if task == "depth" else 0.0
+            canvas = Image.new("F", self.size[::-1], fill)
+            resized = Image.fromarray(layer).resize((side, side), Image.Resampling.BILINEAR)
+            canvas.paste(resized, (int(left), int(top)))
+            whole[..., channel] = np.asarray(canvas)
+        return whole.reshape(*self.size, *value.shape[2:])
