@@ -7,7 +7,6 @@ n + 1 and reads the figures of step n - 1, so that neither waits for the other.
 import dataclasses
 import pickle
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,9 +17,11 @@ from absl import logging
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from thfm_jax.sharding import batch_sharding, batch_share
+from thfm_jax.sharding import batch_share
 from thfm_jax.training.checkpoint import Checkpoints
 from thfm_jax.training.log import Log
+from thfm_jax.training.meter import Meter
+from thfm_jax.training.placing import place
 from thfm_jax.training.recipe import Every
 from thfm_jax.training.state import TrainState
 from thfm_jax.types import Batch, Pytree
@@ -49,16 +50,18 @@ class Hooks:
     Attributes:
       evaluate: state -> figures; None for no evaluation.
       pictures: state -> name -> RGB picture [H, W, 3] uint8; None for none.
-      progress: called after each step with its number and figures as they get known.
-      flops: of one step, as the devices must do them; 0 where unknown.
-      peak_flops: of all devices together in a second; 0 where unknown.
+      progress: called after each step with its number and figures as they get known, among them
+        "clips_per_second".
+      flops: (this process's share of a batch, figures of its step) -> FLOPs that the step was worth
+        on all devices together; None where unknown.
+      peak_flops: of all devices together in a second; None where unknown.
     """
 
     evaluate: Callable[[TrainState], dict[str, float]] | None = None
     pictures: Callable[[TrainState], dict[str, np.ndarray]] | None = None
     progress: Callable[[int, dict[str, float]], None] | None = None
-    flops: float = 0.0
-    peak_flops: float = 0.0
+    flops: Callable[[Batch, dict[str, float]], float] | None = None
+    peak_flops: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +135,8 @@ class _Loop:
         self._workdir, self._every, self._limits = workdir, every, limits
         self._hooks, self._log = hooks, log
         self._pending: tuple[int, dict[str, jax.Array], Batch] | None = None
-        self._meter = _Meter(batch_share(mesh, jax.process_index())[1])
+        shares = batch_share(mesh, jax.process_index())[1]
+        self._meter = Meter(shares, hooks.flops, hooks.peak_flops)
         self._profiler = _Profiler(workdir)
         self._failures = 0
 
@@ -155,11 +159,12 @@ class _Loop:
         (step, metrics, batch), self._pending = self._pending, None
         figures = {name: float(value) for name, value in jax.device_get(metrics).items()}
         self._meter.add(figures, batch)
+        rate = self._meter.clips_per_second
         self._judge(step, figures, batch)
         if self._every.log and step % self._every.log == 0:
-            self._log.scalars(step, "train", self._meter.read(self._hooks))
+            self._log.scalars(step, "train", self._meter.read())
         if self._hooks.progress:
-            self._hooks.progress(step, figures)
+            self._hooks.progress(step, {**figures, "clips_per_second": rate})
 
     def _judge(self, step: int, figures: dict[str, float], batch: Batch) -> None:
         if figures["fine"] and figures["loss"] <= self._limits.worst_loss:
@@ -185,67 +190,13 @@ class _Loop:
         every, hooks = self._every, self._hooks
         if hooks.evaluate and every.evaluate and self.step % every.evaluate == 0:
             self.settle()
-            self._log.scalars(self.step, "evaluation", hooks.evaluate(state))
+            with self._meter.pausing():
+                self._log.scalars(self.step, "evaluation", hooks.evaluate(state))
         if hooks.pictures and every.pictures and self.step % every.pictures == 0:
-            for name, picture in hooks.pictures(state).items():
-                self._log.picture(self.step, name, picture)
-
-
-class _Meter:
-    """Means of figures, and how the time went, since they were last read."""
-
-    def __init__(self, shares: int):
-        """`shares` are the different parts of a batch that processes load."""
-        self._shares = shares
-        self._reset()
-
-    def waiting(self):
-        """Counts the time within as waiting for input."""
-        return _Stopwatch(self)
-
-    def add(self, figures: dict[str, float], batch: Batch) -> None:
-        self._steps += 1
-        self._clips += len(batch.clip.frames) * self._shares
-        self._frames += int(np.prod(batch.clip.frames.shape[:2])) * self._shares
-        for name, value in figures.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-
-    def read(self, hooks: Hooks) -> dict[str, float]:
-        passed = time.perf_counter() - self._since
-        means = {name: total / self._steps for name, total in self._sums.items()}
-        # A task that is not drawn in a step has no loss in it: mean over the rows that there were.
-        for name in means:
-            task, _, part = name.partition("/")
-            rows = means.get(f"{task}/rows")
-            if part and part != "rows" and rows is not None:
-                means[name] = means[name] / min(rows, 1.0) if rows else float("nan")
-        figures = {
-            **means,
-            "seconds_per_step": passed / self._steps,
-            "clips_per_second": self._clips / passed,
-            "frames_per_second": self._frames / passed,
-            "input_wait_share": self.waited / passed,
-        }
-        if hooks.flops and hooks.peak_flops:
-            figures["mfu"] = hooks.flops * self._steps / passed / hooks.peak_flops
-        self._reset()
-        return figures
-
-    def _reset(self) -> None:
-        self._since, self.waited = time.perf_counter(), 0.0
-        self._steps = self._clips = self._frames = 0
-        self._sums: dict[str, float] = {}
-
-
-class _Stopwatch:
-    def __init__(self, meter: _Meter):
-        self._meter = meter
-
-    def __enter__(self):
-        self._start = time.perf_counter()
-
-    def __exit__(self, *_):
-        self._meter.waited += time.perf_counter() - self._start
+            self.settle()
+            with self._meter.pausing():
+                for name, picture in hooks.pictures(state).items():
+                    self._log.picture(self.step, name, picture)
 
 
 class _Profiler:
@@ -289,15 +240,3 @@ class _Preemption:
         if jax.process_count() > 1:
             return multihost_utils.reached_preemption_sync_point(step)
         return self._asked
-
-
-def place(batch: Batch, mesh: Mesh) -> Batch:
-    """The global batch on the mesh, of each process's own share."""
-    _, count = batch_share(mesh, jax.process_index())
-
-    def one(x):
-        x = np.asarray(x)
-        sharding = batch_sharding(mesh, len(x) * count)
-        return jax.make_array_from_process_local_data(sharding, x, (len(x) * count, *x.shape[1:]))
-
-    return jax.tree.map(one, batch)
