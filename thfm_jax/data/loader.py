@@ -14,9 +14,10 @@ The iterator is one of Grain's, so `grain.checkpoint.CheckpointSave(iterator)` s
 model. docs/data_pipeline.md explains the choices.
 """
 
+import collections
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grain
@@ -28,9 +29,10 @@ from thfm_jax.config import build
 from thfm_jax.data import examples, sources
 from thfm_jax.data.augment import AugmentConfig
 from thfm_jax.data.examples import Draw, Recipe, Shape
-from thfm_jax.data.sources import Source, SourceConfig
+from thfm_jax.data.latents import reading
+from thfm_jax.data.sources import Records, SourceConfig
 
-Weighted = Sequence[tuple[Source, float]]
+Weighted = Sequence[tuple[Records[Any], float]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,14 +72,17 @@ class LoaderConfig:
     """What to train on; plain mappings stand for the dataclasses within it.
 
     Attributes:
-      sources: where clips come from. A source whose clips are shorter than a bucket's takes no part
-        in it, unless all are.
+      sources: where clips come from, or came from where there are `latents`. A source whose clips
+        are shorter than a bucket's takes no part in it, unless all are.
       buckets: the shapes of batches.
       tasks: names of the targets that batches hold.
       augment: how examples differ from their clips; None takes the middle of the first frames.
       seed: of the order and of all that is random.
       endless: False reads every record once and in order, into one bucket; what is missing to the
         last batch is filled up with clips whose masks are 0 throughout.
+      latents: folder of a cache that experiments/cache_latents.py made of these sources, with this
+        seed and augmentation, and that is read in their place; "" for none. The buckets' batch and
+        weight, and the number of processes, may be others than when it was made.
       skip_damaged: whether to read the next record in place of one that is damaged, and count it.
       workers: processes that make batches; 0 makes them in this one.
       threads: in each of them.
@@ -90,6 +95,7 @@ class LoaderConfig:
     augment: AugmentConfig | None = dataclasses.field(default_factory=AugmentConfig)
     seed: int = 0
     endless: bool = True
+    latents: str = ""
     skip_damaged: bool = False
     workers: int = 0
     threads: int = 1
@@ -109,6 +115,8 @@ class LoaderConfig:
             raise ValueError("a loader needs at least one source and one bucket")
         if not self.endless and len(self.buckets) > 1:
             raise ValueError("what is read once has one bucket")
+        if self.latents and not self.endless:
+            raise ValueError("cached latents have no end, so they cannot be read once")
         if self.workers < 0 or self.threads < 1 or self.buffer < 1:
             raise ValueError("workers is at least 0, threads and buffer at least 1")
 
@@ -129,14 +137,27 @@ def batches(
     Raises:
       ValueError: there are more processes than a source has records, or a bucket's batch has clips;
         a source has no bucket; or as `sources.open_source`.
+      CacheError: there are no such latents, or too few.
     """
     if process_index is None or process_count is None:
         import jax
 
         process_index, process_count = jax.process_index(), jax.process_count()
-    opened = [(sources.open_source(source), source.weight) for source in config.sources]
-    series = dataset(config, opened, process_index, process_count)
+    if config.latents:
+        series = _mixed(config, _cached(config, process_index, process_count))
+    else:
+        series = dataset(config, open_sources(config), process_index, process_count)
+    return iterator(config, series)
+
+
+def iterator(config: LoaderConfig, series: grain.MapDataset) -> "BatchIterator":
+    """The batches of a series, made as the configuration says."""
     return BatchIterator(series, config.workers, config.threads, config.buffer)
+
+
+def open_sources(config: LoaderConfig) -> Weighted:
+    """Its sources and their weights."""
+    return [(sources.open_source(source), source.weight) for source in config.sources]
 
 
 def dataset(
@@ -152,7 +173,14 @@ def dataset(
     Raises:
       ValueError: as `batches`.
     """
-    _check(config, opened, process_index, process_count)
+    return _mixed(config, streams(config, opened, process_index, process_count))
+
+
+def streams(
+    config: LoaderConfig, opened: Weighted, process_index: int, process_count: int
+) -> list[grain.MapDataset]:
+    """The series of each bucket's own batches, of which `dataset` is the mixture."""
+    _check(config, opened, process_count)
     recipe = Recipe(config.tasks, config.augment, config.seed, config.skip_damaged)
     series = []
     for stream, bucket in enumerate(config.buckets):
@@ -160,11 +188,23 @@ def dataset(
             draws = _endless(_eligible(opened, bucket), config.seed, stream, len(config.buckets))
         else:
             draws = _once(opened, bucket.batch)
-        mine = draws[process_index::process_count]
         make = functools.partial(examples.make, bucket.shape, recipe, stream)
-        series.append(mine.batch(bucket.batch // process_count, batch_fn=make))
-    weights = [bucket.weight for bucket in config.buckets]
-    return grain.MapDataset.mix(series, weights) if len(series) > 1 else series[0]
+        series.append(_share(draws, bucket, make, process_index, process_count))
+    return series
+
+
+def counts(config: LoaderConfig, batches: int) -> list[int]:
+    """How many of the first batches are of each bucket."""
+    numbers = [grain.MapDataset.range(i, i + 1).repeat() for i in range(len(config.buckets))]
+    order = _mixed(config, numbers)
+    found = collections.Counter(order[number] for number in range(batches))
+    return [found[i] for i in range(len(config.buckets))]
+
+
+def made_of(config: LoaderConfig) -> dict[str, Any]:
+    """What decides which clips the batches show, as plain values."""
+    plain = dataclasses.asdict(config)
+    return {name: plain[name] for name in ("sources", "seed", "augment")}
 
 
 class BatchIterator(grain.DatasetIterator[types.Batch]):
@@ -193,8 +233,10 @@ class BatchIterator(grain.DatasetIterator[types.Batch]):
             raise
         self._step += 1
         self._skipped += int(batch["skipped"])
-        targets = {task: types.Target(**target) for task, target in batch["targets"].items()}
-        return types.Batch(types.Clip(**batch["clip"]), targets)
+        latents = batch.get("latents")
+        if latents:
+            latents = types.Latents(latents["clip"], _targets(latents.get("targets", {})))
+        return types.Batch(types.Clip(**batch["clip"]), _targets(batch["targets"]), latents)
 
     def get_state(self) -> dict[str, Any]:
         """How many batches were taken, and records skipped, as plain data."""
@@ -233,9 +275,51 @@ class BatchIterator(grain.DatasetIterator[types.Batch]):
             self._batches = None
 
 
-def _check(config: LoaderConfig, opened: Weighted, process_index: int, process_count: int) -> None:
+def _targets(arrays: Mapping[str, Any]) -> dict[str, types.Target]:
+    return {task: types.Target(**target) for task, target in arrays.items()}
+
+
+def _mixed(config: LoaderConfig, series: Sequence[grain.MapDataset]) -> grain.MapDataset:
+    """The buckets' series in turn, by their weights."""
+    weights = [bucket.weight for bucket in config.buckets]
+    return grain.MapDataset.mix(series, weights) if len(series) > 1 else series[0]
+
+
+def _share(
+    draws: grain.MapDataset[Draw],
+    bucket: Bucket,
+    make: Callable[[Sequence[Draw]], dict[str, Any]],
+    process_index: int,
+    process_count: int,
+) -> grain.MapDataset:
+    """A process's part of each batch of a bucket."""
+    _check_share(bucket, process_index, process_count)
+    mine = draws[process_index::process_count]
+    return mine.batch(bucket.batch // process_count, batch_fn=make)
+
+
+def _cached(config: LoaderConfig, process_index: int, process_count: int) -> list[grain.MapDataset]:
+    """As `streams`, of cached latents."""
+    cached = reading.open(config.latents, made_of(config), config.tasks)
+    make = functools.partial(reading.make, config.tasks, config.skip_damaged)
+    series = []
+    for stream, bucket in enumerate(config.buckets):
+        clips = reading.clips_for(cached, bucket.shape, bucket.batch)
+        draws = _endless([(clips, 1.0)], config.seed, stream, len(config.buckets))
+        series.append(_share(draws, bucket, make, process_index, process_count))
+    return series
+
+
+def _check_share(bucket: Bucket, process_index: int, process_count: int) -> None:
     if not 0 <= process_index < process_count:
         raise ValueError(f"process {process_index} is none of {process_count}")
+    if bucket.batch % process_count:
+        raise ValueError(
+            f"a batch of {bucket.batch} clips cannot be shared by {process_count} processes"
+        )
+
+
+def _check(config: LoaderConfig, opened: Weighted, process_count: int) -> None:
     used = [source for bucket in config.buckets for source, _ in _eligible(opened, bucket)]
     for source, _ in opened:
         if len(source) < process_count:
@@ -250,11 +334,6 @@ def _check(config: LoaderConfig, opened: Weighted, process_index: int, process_c
             )
         if source.endless and not config.endless:
             raise ValueError(f"{source.name} has no end, so it cannot be read once")
-    for bucket in config.buckets:
-        if bucket.batch % process_count:
-            raise ValueError(
-                f"a batch of {bucket.batch} clips cannot be shared by {process_count} processes"
-            )
 
 
 def _eligible(opened: Weighted, bucket: Bucket) -> Weighted:
@@ -290,13 +369,13 @@ def _once(weighted: Weighted, batch: int) -> grain.MapDataset[Draw]:
     return filled.map_with_index(functools.partial(_draw_first, len(every)))
 
 
-def _pair(source: Source, record: int) -> tuple[Source, int]:
+def _pair(source: Records[Any], record: int) -> tuple[Records[Any], int]:
     return source, record
 
 
-def _draw(number: int, pair: tuple[Source, int]) -> Draw:
+def _draw(number: int, pair: tuple[Records[Any], int]) -> Draw:
     return Draw(number, *pair)
 
 
-def _draw_first(count: int, number: int, pair: tuple[Source, int]) -> Draw:
+def _draw_first(count: int, number: int, pair: tuple[Records[Any], int]) -> Draw:
     return Draw(number if number < count else -1, *pair)
