@@ -8,7 +8,7 @@ useful work and so not counted either.
 import itertools
 import re
 
-from thfm_jax.config import DitConfig, SparseConfig, ThfmConfig, VaeConfig
+from thfm_jax.config import DitConfig, SparseConfig, TextConfig, ThfmConfig, VaeConfig
 from thfm_jax.models.sparse import CHANNELS
 from thfm_jax.ops.patches import Grid, patch_grid
 
@@ -65,8 +65,40 @@ def dit_blocks(config: DitConfig, tokens: int, text_tokens: int) -> int:
     """The blocks, given the text's keys and values."""
     D, S = config.dim, tokens
     linear = S * (6 * D * D + 2 * D * config.ffn_dim)  # q, k, v, o; q, o; up, down
-    attention = 2 * S * S * D + 2 * S * text_tokens * D
-    return 2 * config.layers * (linear + attention)
+    return 2 * config.layers * linear + dit_attention(config, tokens, text_tokens)
+
+
+def dit_attention(config: DitConfig, tokens: int, text_tokens: int) -> int:
+    """The products of queries, keys and values in all blocks."""
+    return 4 * config.layers * tokens * (tokens + text_tokens) * config.dim
+
+
+def dit_matrices(
+    config: DitConfig, tokens: int, video_tokens: int, text_tokens: int
+) -> dict[str, int]:
+    """What one clip costs each of the trunk's matrices, by path; of the blocks' in all layers.
+
+    Without those of the time path, which see one token.
+    """
+    D, F, P = config.dim, config.ffn_dim, config.patch_dim
+    block = {f"self_attention/{name}": tokens * D * D for name in "qkvo"}
+    block |= {f"cross_attention/{name}": tokens * D * D for name in "qo"}
+    block |= {f"cross_attention/{name}": text_tokens * D * D for name in "kv"}
+    block |= {f"ffn/{name}": tokens * D * F for name in ("up", "down")}
+    ends = {name: video_tokens * P * D for name in ("patch_embedding", "head/projection")}
+    text = {
+        "text_embedding/linear_1": text_tokens * config.text_dim * D,
+        "text_embedding/linear_2": text_tokens * D * D,
+    }
+    blocks = {f"blocks/{name}": config.layers * count for name, count in block.items()}
+    return {name: 2 * count for name, count in (blocks | ends | text).items()}
+
+
+def text_encoder(config: TextConfig, tokens: int) -> int:
+    """Features of one prompt."""
+    inner = config.heads * config.head_dim
+    linear = tokens * config.dim * (4 * inner + 3 * config.ffn_dim)
+    return 2 * config.layers * (linear + 2 * tokens**2 * inner)
 
 
 def dit_ends(config: DitConfig, video_tokens: int) -> int:
@@ -109,6 +141,12 @@ def vae_decode(config: VaeConfig, frames: int, height: int, width: int) -> int:
             total += T * pixels * 9 * outputs * (outputs // 2)
         inputs = outputs // 2
     return 2 * (total + T * pixels * 27 * widths[-1] * 3 * config.patch**2)
+
+
+def vae_attention(config: VaeConfig, frames: int, height: int, width: int) -> int:
+    """The products of queries, keys and values in `vae_encode` or in `vae_decode`."""
+    T, Hz, Wz = config.latent_grid(frames, height, width)
+    return 4 * T * (Hz * Wz) ** 2 * config.base_dim * config.multipliers[-1]
 
 
 def sparse_read_out(config: SparseConfig, dim: int, latent_frames: int, stride: int) -> int:

@@ -25,6 +25,8 @@ class Meter:
     ):
         """Takes in how many `shares` processes load a batch, and `loop.Hooks`' count of FLOPs."""
         self._shares, self._flops, self._peak_flops = shares, flops, peak_flops
+        self._sums: Figures
+        self._last: Figures
         self._reset()
 
     @contextlib.contextmanager
@@ -92,8 +94,7 @@ class Meter:
         self._since, self._waited = time.perf_counter(), 0.0
         self._steps = self._clips = self._frames = 0
         self._done = 0.0
-        self._sums: Figures = {}
-        self._last: Figures = {}
+        self._sums, self._last = {}, {}
 
 
 def memory_peak() -> int | None:
