@@ -1,7 +1,7 @@
 """A benchmark: a set of sequences, and the protocol by which predictions are scored on it."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ class Benchmark:
     title: str
     tasks: tuple[str, ...]
     measures: tuple[Measure, ...]
-    open_: Callable[..., list[Sequence]]
+    open_: Callable[..., Iterable[Sequence]]
     score: Score
     protocol: str
     joints: Mapping[str, str] | None = None
