@@ -9,6 +9,9 @@ from jaxtyping import Float, Int
 from thfm_jax.tasks.metrics.matching import average_precision, average_recall
 
 
+Reads = Literal["precision", "recall"]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Matched:
     """The detections of one picture at several thresholds.
@@ -34,7 +37,7 @@ class Detections:
     (pycocotools cocoeval.py::COCOeval.accumulate). NaN where there is nothing to find.
     """
 
-    reads: Literal["precision", "recall"]
+    reads: Reads
     pictures: tuple[Matched, ...] = ()
 
     def __add__(self, other: "Detections") -> "Detections":

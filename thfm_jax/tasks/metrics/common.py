@@ -56,6 +56,11 @@ def labelled_pixels(
         yield kept, true[inside].astype(np.float64)
 
 
+def lengths(vectors: Float[np.ndarray, "*B C"]) -> Float[np.ndarray, "*B"]:
+    """Euclidean lengths; faster than `numpy.linalg.norm` for few channels."""
+    return np.sqrt(np.einsum("...c,...c->...", vectors, vectors))
+
+
 def known_mean(values: Numbers) -> float:
     """The mean of the values that are not NaN; NaN where all are."""
     known = values[~np.isnan(values)]

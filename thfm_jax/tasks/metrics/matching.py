@@ -110,4 +110,5 @@ def _counted(
 ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N D"]]:
     """How many are correct and wrong among the first 1, 2, ... detections by falling score."""
     ordered = outcomes[:, np.argsort(-scores, kind="stable")]
-    return tuple(np.cumsum(ordered == kind, axis=1, dtype=np.float64) for kind in (1, 0))
+    correct, wrong = (np.cumsum(ordered == kind, axis=1, dtype=np.float64) for kind in (1, 0))
+    return correct, wrong

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Bool, Float
 
-from thfm_jax.tasks.metrics.common import check_finite, check_shapes, labelled, pooled
+from thfm_jax.tasks.metrics.common import check_finite, check_shapes, labelled, lengths, pooled
 
 # MPII's head size: a share of the diagonal of the head's box.
 HEAD_SHARE = 0.6
@@ -20,8 +20,7 @@ def point_errors(
     # Cut before anything else: of dense maps most is background.
     prediction, truth = prediction[mask].astype(np.float64), truth[mask].astype(np.float64)
     check_finite(prediction)
-    difference = prediction - truth
-    return np.sqrt(np.einsum("nc,nc->n", difference, difference))
+    return lengths(prediction - truth)
 
 
 def canonical_errors(
@@ -63,8 +62,7 @@ def correct_points(
     `person_size`. Of PCKh@alpha it is `head_size`.
     """
     prediction, truth, mask = labelled(prediction, truth, mask)
-    difference = prediction - np.where(mask[..., None], truth, 0.0)
-    error = np.sqrt(np.einsum("tkc,tkc->tk", difference, difference))
+    error = lengths(prediction - np.where(mask[..., None], truth, 0.0))
     return np.where(mask, error <= alpha * size[:, None], np.nan)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from thfm_jax.ops.geometry import fit_similarity
-from thfm_jax.tasks.metrics.common import Numbers, frame_means, known_mean, labelled
+from thfm_jax.tasks.metrics.common import Numbers, frame_means, known_mean, labelled, lengths
 
 
 def position_errors(
@@ -19,11 +19,7 @@ def position_errors(
 ) -> Float[np.ndarray, "T K"]:
     """Distances between joints and their predictions, in the plane or in space."""
     prediction, truth, mask = labelled(prediction, truth, mask)
-    return np.where(mask, _lengths(prediction - np.where(mask[..., None], truth, 0.0)), np.nan)
-
-
-def _lengths(vectors: Float[np.ndarray, "T K C"]) -> Float[np.ndarray, "T K"]:
-    return np.sqrt(np.einsum("tkc,tkc->tk", vectors, vectors))
+    return np.where(mask, lengths(prediction - np.where(mask[..., None], truth, 0.0)), np.nan)
 
 
 def mpjpe(
@@ -110,8 +106,8 @@ def acceleration_errors(
     """
     prediction, truth, mask = labelled(prediction, truth, mask)
     error = np.where(mask[..., None], prediction, 0.0) - np.where(mask[..., None], truth, 0.0)
-    lengths = _lengths(error[2:] - 2 * error[1:-1] + error[:-2])
-    return np.where(mask[2:] & mask[1:-1] & mask[:-2], fps**2 * lengths, np.nan)
+    sizes = lengths(error[2:] - 2 * error[1:-1] + error[:-2])
+    return np.where(mask[2:] & mask[1:-1] & mask[:-2], fps**2 * sizes, np.nan)
 
 
 def acceleration_error(

@@ -7,7 +7,14 @@ where the picture does not, and how far joints are from moving smoothly.
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
-from thfm_jax.tasks.metrics.common import frame_means, labelled
+from thfm_jax.tasks.metrics.common import (
+    Numbers,
+    check_finite,
+    check_shapes,
+    labelled,
+    lengths,
+    pooled,
+)
 
 TOLERANCE = 2  # sRGB levels that a resting pixel may change by
 
@@ -22,9 +29,19 @@ def change_errors(
     Over the pixels labelled in both, NaN without any; in the prediction's unit per frame. Depth has
     to be in metres (`align_depth`), normals of length 1. A constant error costs nothing.
     """
-    prediction, truth, mask = labelled(prediction, truth, mask)
-    error = np.where(mask[..., None], prediction, 0.0) - np.where(mask[..., None], truth, 0.0)
-    return _means(np.diff(error, axis=0), mask[1:] & mask[:-1])
+    prediction, truth, mask = np.asarray(prediction), np.asarray(truth), np.asarray(mask, bool)
+    check_shapes(prediction, truth, mask)
+    means = np.full(max(len(mask) - 1, 0), np.nan)
+    for frame, inside in enumerate(mask[1:] & mask[:-1]):
+        changes = [_change(values, frame, inside) for values in (prediction, truth)]
+        check_finite(changes[0])
+        means[frame] = pooled(np.mean, lengths(changes[0] - changes[1]))
+    return means
+
+
+def _change(values: np.ndarray, frame: int, inside: Bool[np.ndarray, "H W"]) -> Numbers:
+    """[n, C] in float64: the next frame's values less this one's, at the pixels inside."""
+    return values[frame + 1][inside].astype(np.float64) - values[frame][inside]
 
 
 def resting_changes(
@@ -44,17 +61,23 @@ def resting_changes(
     Returns:
       NaN where nothing rests.
     """
-    prediction, _, mask = labelled(prediction, prediction, mask)
-    moved = np.abs(np.diff(np.asarray(pictures, np.int16), axis=0)).max(axis=-1)
-    rests = (moved <= tolerance) & mask[1:] & mask[:-1]
-    return _means(np.diff(np.where(mask[..., None], prediction, 0.0), axis=0), rests)
+    prediction, mask = np.asarray(prediction), np.asarray(mask, bool)
+    check_shapes(prediction, prediction, mask)
+    means = np.full(max(len(mask) - 1, 0), np.nan)
+    for frame, inside in enumerate(mask[1:] & mask[:-1]):
+        changes = _change(
+            prediction, frame, inside & _rests(pictures[frame], pictures[frame + 1], tolerance)
+        )
+        check_finite(changes)
+        means[frame] = pooled(np.mean, lengths(changes))
+    return means
 
 
-def _means(
-    changes: Float[np.ndarray, "T H W C"], mask: Bool[np.ndarray, "T H W"]
-) -> Float[np.ndarray, "T"]:
-    sizes = np.where(mask, np.linalg.norm(changes, axis=-1), np.nan)
-    return frame_means(sizes.reshape(len(sizes), -1))
+def _rests(
+    first: UInt8[np.ndarray, "H W 3"], second: UInt8[np.ndarray, "H W 3"], tolerance: int
+) -> Bool[np.ndarray, "H W"]:
+    red, green, blue = np.moveaxis(np.abs(first.astype(np.int16) - second) <= tolerance, -1, 0)
+    return red & green & blue
 
 
 def jitters(
@@ -69,4 +92,4 @@ def jitters(
     points = np.where(mask[..., None], points, 0.0)
     third = points[3:] - 3 * points[2:-1] + 3 * points[1:-2] - points[:-3]
     running = mask[3:] & mask[2:-1] & mask[1:-2] & mask[:-3]
-    return np.where(running, fps**3 * np.linalg.norm(third, axis=-1), np.nan)
+    return np.where(running, fps**3 * lengths(third), np.nan)
