@@ -279,12 +279,21 @@ class Vae(nnx.Module):
     def encode(self, video: Float[Array, "B T H W 3"]) -> Float[Array, "B Tz Hz Wz Z"]:
         """Standardised latents of a video in [-1, 1]: the mode, no sampling; at least float32."""
         mean, _ = self.moments(video)
-        wide = mean.astype(jnp.promote_types(mean.dtype, jnp.float32))
+        return self.standardise(mean)
+
+    def standardise(self, latents: Float[Array, "*B Z"]) -> Float[Array, "*B Z"]:
+        """Latents as the trunk expects them, by the statistics of the config; at least float32."""
+        wide = latents.astype(jnp.promote_types(latents.dtype, jnp.float32))
         shift, scale = self._statistics(wide.dtype)
         return (wide - shift) / scale
 
-    def decode(self, latents: Float[Array, "B Tz Hz Wz Z"]) -> Float[Array, "B T H W 3"]:
-        """Video, clipped to [-1, 1], of standardised latents; at least float32."""
+    def decode(
+        self, latents: Float[Array, "B Tz Hz Wz Z"], *, clip: bool = True
+    ) -> Float[Array, "B T H W 3"]:
+        """Video, clipped to [-1, 1], of standardised latents; at least float32.
+
+        Where it is clipped no gradient passes: `clip` is False while the decoder is trained.
+        """
         shift, scale = self._statistics(jnp.promote_types(latents.dtype, jnp.float32))
         z = (latents * scale + shift).astype(self.compute.vae_dtype)
         split = self._split(latents.shape[0], latents.shape[1:4])
@@ -292,8 +301,9 @@ class Vae(nnx.Module):
         def run(chunk, stream):
             return split(self.decoder(self.post_quant.linear(split(chunk)), stream))
 
-        out = _unfold(_in_chunks(run, z, self._chunk()), self.config.patch)
-        return jnp.clip(out.astype(scale.dtype), -1.0, 1.0)
+        out = _unfold(_in_chunks(run, z, self._chunk(), self.compute.remat), self.config.patch)
+        out = out.astype(scale.dtype)
+        return jnp.clip(out, -1.0, 1.0) if clip else out
 
     def _chunk(self) -> int:
         if self.compute.vae_chunk is None:
@@ -330,25 +340,27 @@ def _unfold(x, patch: int):
     return x.reshape(B, T, H * patch, W * patch, C // patch**2)
 
 
-def _in_chunks(run, x, chunk: int):
+def _in_chunks(run, x, chunk: int, remat: str = "none"):
     """`run(piece, stream)` over `x` in time: a first piece of 1 + a few frames, then whole chunks.
 
     `chunk` counts frames of `x`; 0 runs the whole clip at once. The frames after the first that do
-    not fill a chunk go to the first piece, so that two shapes serve a clip of any length.
+    not fill a chunk go to the first piece, so that two shapes serve a clip of any length. For the
+    backward pass a piece is computed again, whatever `remat` says besides "none".
     """
-    steps = (x.shape[1] - 1) // chunk if chunk else 0
-    stream = Stream()
-    head = run(x[:, : x.shape[1] - steps * chunk], stream)
-    if not steps:
-        return head
-    B, *rest = x.shape
-    pieces = x[:, x.shape[1] - steps * chunk :].reshape(B, steps, chunk, *rest[1:]).swapaxes(0, 1)
 
     def step(past, piece):
         stream = Stream(past)
         out = run(piece, stream)
         return stream.future, out
 
-    _, tail = jax.lax.scan(step, stream.future, pieces)
+    if remat != "none":
+        step = jax.checkpoint(step)
+    steps = (x.shape[1] - 1) // chunk if chunk else 0
+    past, head = step(None, x[:, : x.shape[1] - steps * chunk])
+    if not steps:
+        return head
+    B, *rest = x.shape
+    pieces = x[:, x.shape[1] - steps * chunk :].reshape(B, steps, chunk, *rest[1:]).swapaxes(0, 1)
+    _, tail = jax.lax.scan(step, past, pieces)
     tail = tail.swapaxes(0, 1)
     return jnp.concatenate([head, tail.reshape(B, -1, *tail.shape[3:])], axis=1)
