@@ -1,0 +1,88 @@
+"""Reads SynthHuman's stills as a benchmark of depth, normals and matting; CDLA-Permissive-2.0.
+
+Saleh et al., "DAViD", ICCV 2025: github.com/microsoft/DAViD has the download script and the layout,
+which `thfm_jax.data.datasets.synth_human` describes: rgb_0000012.png, alpha_, depth_ (EXR, cm),
+normal_ (EXR) and cam_ beside it, at any depth. 298,008 samples, all meant for training: no part is
+released as held out. Hold some back by keeping their chunks out of the training folder, or by
+`first` and `last`, and say in a report which.
+"""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from thfm_jax.data.benchmarks import files
+from thfm_jax.data.benchmarks.plausible import PEOPLE, check_depth, check_normals
+from thfm_jax.data.benchmarks.sequence import BenchmarkError
+from thfm_jax.data.benchmarks.shots import Labels, Shot
+from thfm_jax.data.datasets.container import RecordError
+from thfm_jax.data.datasets.synth_human import Still
+from thfm_jax.data.synthetic.clip import SyntheticClip
+
+_COMPANIONS = ("alpha_{}.png", "depth_{}.exr", "normal_{}.exr", "cam_{}.txt")
+
+
+def open_synth_human(
+    root: Path, first: int = 0, last: int | None = None, images: int | None = None
+) -> list[Shot]:
+    """The samples below `root`, each a picture by itself.
+
+    Args:
+      root: a folder as the download script leaves it, or above such.
+      first, last: numbers of the first and the last sample that count.
+      images: how many there must be; None for any number.
+
+    Raises:
+      BenchmarkError: there is none, a sample lacks a file or lies there twice.
+    """
+    found: dict[str, Path] = {}
+    for picture in sorted(root.rglob("rgb_*.png")):
+        number = picture.stem.removeprefix("rgb_")
+        if not number.isdecimal() or int(number) < first:
+            continue
+        if last is not None and int(number) > last:
+            continue
+        if number in found:
+            raise BenchmarkError(f"{picture}: the same sample as {found[number]}")
+        for name in _COMPANIONS:
+            if not (picture.parent / name.format(number)).is_file():
+                raise BenchmarkError(f"{picture}: has no {name.format(number)} beside it")
+        found[number] = picture
+    if not found:
+        raise BenchmarkError(f"{root}: expected rgb_0000000.png and its labels, at any depth")
+    files.check_count(root, "samples", len(found), images)
+    return [Shot(number, (Sample(picture, number),)) for number, picture in found.items()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A still; a `Frame`."""
+
+    file: Path
+    number: str
+
+    def size(self) -> tuple[int, int]:
+        return files.size(self.file)
+
+    def picture(self) -> UInt8[np.ndarray, "H W 3"]:
+        return files.rgb(self.file)
+
+    def labels(self) -> Labels:
+        maps = self._clip().labels
+        alpha, depth, normals = maps.alpha[0], maps.depth_m[0], maps.normals[0]
+        inside = maps.instance[0] > 0
+        check_depth(self.file.with_name(f"depth_{self.number}.exr"), depth, inside, PEOPLE, "cm")
+        check_normals(self.file.with_name(f"normal_{self.number}.exr"), normals, inside)
+        return {
+            "depth": (depth[..., None], inside),
+            "normals": (normals, inside),
+            "matte": (alpha[..., None], np.ones_like(inside)),
+        }
+
+    def _clip(self) -> SyntheticClip:
+        try:
+            return Still(self.file.parent, self.number).read()
+        except RecordError as error:
+            raise BenchmarkError(str(error)) from error
