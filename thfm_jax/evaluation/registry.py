@@ -1,6 +1,6 @@
 """All benchmarks by name."""
 
-from thfm_jax.evaluation import synthetic
+from thfm_jax.evaluation import depth, matting, normals, synth_human, synthetic
 from thfm_jax.evaluation.benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -10,6 +10,10 @@ BENCHMARKS: dict[str, Benchmark] = {
         synthetic.SYNTHETIC_MULTI,
         synthetic.SYNTHETIC_ANIMALS,
         synthetic.SYNTHETIC_CARTOON,
+        *depth.BENCHMARKS,
+        *normals.BENCHMARKS,
+        *matting.BENCHMARKS,
+        *synth_human.BENCHMARKS,
     )
 }
 
