@@ -4,7 +4,10 @@
 
 Started again with the same flags it goes on from its last checkpoint. The configuration is data:
 `--config.optimizer.learning_rate=3e-4` changes an entry. On a TPU pod run the same command on every
-host; on GPU clusters give --coordinator, --processes and --process_id too. docs/training.md.
+host, with --distributed; on GPU clusters give --coordinator, --processes and --process_id instead.
+
+Exit status: 0 trained, 1 an error that starting again would not cure, 143 stopped by SIGTERM and
+saved, 144 another process died. After the last two the same command goes on. docs/training.md.
 """
 
 import sys
@@ -19,6 +22,8 @@ from thfm_jax.training import recipe, run
 from thfm_jax.training.checkpoint import ResumeError
 from thfm_jax.training.loop import TrainingError
 
+STOPPED, LEFT_ALONE = 143, 144  # exit status; 143 is what a shell says of who dies of SIGTERM
+
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this training.", required=True)
 _DISTRIBUTED = flags.DEFINE_bool(
@@ -27,13 +32,19 @@ _DISTRIBUTED = flags.DEFINE_bool(
 _COORDINATOR = flags.DEFINE_string("coordinator", None, "host:port of the first process.")
 _PROCESSES = flags.DEFINE_integer("processes", None, "Number of processes.")
 _PROCESS_ID = flags.DEFINE_integer("process_id", None, "Which of them this is.")
+_HEARTBEAT = flags.DEFINE_integer(
+    "heartbeat_timeout", 100, "Seconds without a word from a process after which it counts as dead."
+)
 
 
 def main(_) -> None:
-    if _COORDINATOR.value:
-        jax.distributed.initialize(_COORDINATOR.value, _PROCESSES.value, _PROCESS_ID.value)
-    elif _DISTRIBUTED.value:
-        jax.distributed.initialize()
+    if _COORDINATOR.value or _DISTRIBUTED.value:
+        jax.distributed.initialize(
+            _COORDINATOR.value,
+            _PROCESSES.value,
+            _PROCESS_ID.value,
+            heartbeat_timeout_seconds=_HEARTBEAT.value,
+        )
     logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it writes
     try:
         given = recipe.from_config(_CONFIG.value)
@@ -41,13 +52,22 @@ def main(_) -> None:
         with tqdm(total=given.steps, unit="step", disable=None if shown else True) as bar:
 
             def progress(step: int, figures: dict[str, float]) -> None:
-                bar.set_postfix(loss=f"{figures['loss']:.4g}", refresh=False)
+                bar.set_postfix(
+                    {
+                        "loss": f"{figures['loss']:.4g}",
+                        "clips/s": f"{figures['clips_per_second']:.3g}",
+                    },
+                    refresh=False,
+                )
                 bar.update(step - bar.n)
 
             model = run.train(given, _WORKDIR.value, progress)
-        print(f"the model is in {model}")
     except (ValueError, OSError, CheckpointError, ResumeError, TrainingError) as error:
         sys.exit(f"error: {error}")
+    if model is None:
+        print("stopped before the last step, and saved: the same command goes on")
+        sys.exit(STOPPED)
+    print(f"the model is in {model}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 
+from thfm_jax.sharding import make_mesh
 from thfm_jax.training.checkpoint import Checkpoints, ResumeError
 from thfm_jax.training.state import init_state
 
@@ -45,9 +47,9 @@ def assert_same(a, b):
 
 def test_the_latest_state_comes_back_bit_by_bit_with_the_loaders(tmp_path):
     write(tmp_path, [10, 20])
-    state, data = Checkpoints(tmp_path).restore(fresh())
-    assert_same(state, at(20))
-    assert data == {"step": 20}
+    resumed = Checkpoints(tmp_path).restore(fresh())
+    assert_same(resumed.state, at(20))
+    assert resumed.data == {"step": 20} and not resumed.changed
 
 
 def test_a_new_directory_has_nothing_to_restore(tmp_path):
@@ -69,7 +71,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_taken(tmp_path, 
     data[len(data) // 2] ^= 1
     largest.write_bytes(data)
     with caplog.at_level(logging.ERROR):
-        state, _ = Checkpoints(tmp_path).restore(fresh())
+        state = Checkpoints(tmp_path).restore(fresh()).state
     assert_same(state, at(10))
     assert "step 20" in caplog.text and "damaged" in caplog.text
     assert Checkpoints(tmp_path).steps == [10]
@@ -78,7 +80,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_it_taken(tmp_path, 
 def test_a_checkpoint_that_was_being_written_does_not_count(tmp_path):
     write(tmp_path, [10])
     (tmp_path / "checkpoints" / "20.orbax-checkpoint-tmp-1").mkdir()
-    state, _ = Checkpoints(tmp_path).restore(fresh())
+    state = Checkpoints(tmp_path).restore(fresh()).state
     assert state.step == 10
 
 
@@ -89,12 +91,32 @@ def test_where_none_is_good_nothing_starts_anew_in_silence(tmp_path):
             file.write_bytes(b"")
     with pytest.raises(ResumeError, match="none of the checkpoints"):
         Checkpoints(tmp_path).restore(fresh())
+    assert (tmp_path / "checkpoints" / "10").is_dir()
+
+
+def test_another_mesh_is_told(tmp_path):
+    write(tmp_path, [10])
+    whole = make_mesh(data=jax.device_count())
+    spread = jax.device_put(fresh(), NamedSharding(whole, PartitionSpec()))
+    (file,) = (tmp_path / "checkpoints" / "10").glob("_CHECKPOINT_METADATA")
+    file.write_text(file.read_text().replace("one device", "data 8"))
+    resumed = Checkpoints(tmp_path).restore(spread)
+    assert resumed.changed == ["mesh: data 8 -> one device"]
+    assert_same(resumed.state, at(10))
 
 
 def test_another_model_or_optimiser_is_refused(tmp_path):
     write(tmp_path, [10])
     with pytest.raises(ResumeError, match="another model or optimiser"):
         Checkpoints(tmp_path).restore(fresh(optax.sgd(1.0)))
+
+
+def test_a_model_of_other_sizes_is_refused_and_nothing_is_set_aside(tmp_path):
+    write(tmp_path, [10])
+    narrow = {**PARAMS, "dit": {**PARAMS["dit"], "bias": np.zeros(4, np.float32)}}
+    with pytest.raises(ResumeError, match=r"bias is float32\[3\] in them, float32\[4\] here"):
+        Checkpoints(tmp_path).restore(fresh(params=narrow))
+    assert Checkpoints(tmp_path).steps == [10]
 
 
 def test_other_frozen_parameters_are_refused(tmp_path):

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.sharding import Sharding
 
 from thfm_jax import checkpoints
 from thfm_jax.data.prompts import save_features
@@ -37,7 +38,7 @@ def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState)
     _meet("model directory")
     for part, arrays in params.items():
         checkpoints.save(partial, part, arrays)
-    features = _features(recipe, begin, params)
+    features = _features(recipe, begin, params, whole=state.step.sharding)
     if first:
         checkpoints.save_config(partial, begin.config, params)
         save_features(partial / checkpoints.PROMPTS, features)
@@ -55,13 +56,16 @@ def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState)
     _meet("model written")
 
 
-def _features(recipe: Recipe, begin: Start, params: Pytree) -> dict[str, tuple[str, np.ndarray]]:
+def _features(
+    recipe: Recipe, begin: Start, params: Pytree, whole: Sharding
+) -> dict[str, tuple[str, np.ndarray]]:
     """The features of each task's own prompt, the first of its wordings."""
     text, lengths = begin.wordings.text[:, 0], np.asarray(begin.wordings.lengths[:, 0])
     if recipe.train_text:
-        encoder = Builder(begin.config, recipe.compute).text_encoder(params)
+        builder = Builder(begin.config, recipe.compute)
         mask = jnp.arange(text.shape[1]) < lengths[:, None]
-        text = jax.jit(lambda ids: encoder(ids, mask))(text)
+        encode = lambda params, ids: builder.text_encoder(params)(ids, mask)
+        text = jax.jit(encode, out_shardings=whole)(params, np.asarray(text))
     rows = np.asarray(text, np.float32)
     return {
         name: (task.prompt, rows[index, : lengths[index]])

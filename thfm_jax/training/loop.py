@@ -18,7 +18,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from thfm_jax.sharding import batch_share
-from thfm_jax.training.checkpoint import Checkpoints
+from thfm_jax.training.checkpoint import Checkpoints, Resumed
 from thfm_jax.training.log import Log
 from thfm_jax.training.meter import Meter
 from thfm_jax.training.placing import place
@@ -26,7 +26,6 @@ from thfm_jax.training.recipe import Every
 from thfm_jax.training.state import TrainState
 from thfm_jax.types import Batch, Pytree
 
-RECIPE = "recipe.json"
 PROFILE = "profile"  # a file of this name in the working directory asks for a profile
 PROFILED_STEPS = 5
 
@@ -106,10 +105,9 @@ def run(
     try:
         restored = checkpoints.restore(state)
         if restored:
-            state, data = restored
-            batches.set_state(data)
-            if jax.process_index() == 0:
-                print(f"resumed at step {int(state.step)}", flush=True)
+            state = restored.state
+            batches.set_state(restored.data)
+            _tell(restored)
         with _Preemption() as preemption:
             loop = _Loop(state, step_fn, batches, mesh, workdir, every, limits, hooks, log)
             while loop.step < steps:
@@ -124,6 +122,19 @@ def run(
     finally:
         log.close()
         checkpoints.close()
+
+
+def _tell(resumed: Resumed) -> None:
+    """Says where a training goes on, and what it cannot keep."""
+    if jax.process_index() == 0:
+        print(f"resumed at step {int(resumed.state.step)}", flush=True)
+        if resumed.changed:
+            print(
+                f"changed since it was saved: {'; '.join(resumed.changed)}. Batches go on where "
+                "they stood, but sums are done in another order: results equal those of a training "
+                "that was not stopped up to rounding, not bit by bit",
+                flush=True,
+            )
 
 
 class _Loop:

@@ -1,6 +1,5 @@
 """From a recipe to a trained model directory: puts the parts of a training together."""
 
-import difflib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +10,8 @@ from jax.sharding import Mesh
 
 from thfm_jax.data import loader
 from thfm_jax.sharding import batch_share, make_mesh, state_sharding
-from thfm_jax.training import loop, recipe
-from thfm_jax.training.checkpoint import ResumeError
+from thfm_jax.training import loop
+from thfm_jax.training.claim import MODEL, claim
 from thfm_jax.training.export import save_model
 from thfm_jax.training.optimizer import make_optimizer
 from thfm_jax.training.recipe import Recipe
@@ -21,16 +20,16 @@ from thfm_jax.training.state import TrainState, init_state
 from thfm_jax.training.step import Builder, make_step
 from thfm_jax.types import Batch
 
-MODEL = "model"  # folder in the working directory
-
 StepFn = Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]
 
 
-def train(given: Recipe, workdir: str | Path, progress=None) -> Path:
+def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
     """Trains, or goes on with it, and returns the folder of the finished model.
 
+    None where SIGTERM stopped it before its last step; it has saved then, and can be gone on with.
+
     Args:
-      given: the recipe; a working directory takes no other.
+      given: the recipe; a working directory takes no other, but for `claim.FREE`.
       workdir: see `loop.run`; the model lies in its folder `MODEL` in the end.
       progress: called after each step with its number and figures.
 
@@ -40,7 +39,9 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path:
       ValueError: mesh, batch and devices do not fit; or as `loader.batches` and `start`.
     """
     workdir = Path(workdir).absolute()
-    _claim(workdir, given)
+    for changed in claim(workdir, given):
+        if jax.process_index() == 0:
+            print(f"the recipe has changed: {changed}", flush=True)
     sizes: dict[str, Any] = given.mesh.sizes(jax.device_count())
     mesh = make_mesh(**sizes)
     batches = loader.batches(given.loader, *batch_share(mesh, jax.process_index()))
@@ -53,8 +54,9 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path:
             state = loop.run(
                 state, step_fn, batches, mesh, workdir, given.steps, given.every, limits, hooks
             )
-            if int(state.step) == given.steps:
-                save_model(workdir / MODEL, given, begin, state)
+            if int(state.step) < given.steps:
+                return None
+            save_model(workdir / MODEL, given, begin, state)
     finally:
         batches.close()
     return workdir / MODEL
@@ -81,20 +83,3 @@ def prepare(given: Recipe, begin: Start, mesh: Mesh) -> tuple[TrainState, StepFn
     )
     compiled = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
     return state, lambda state, batch: compiled(state, batch, begin.wordings)
-
-
-def _claim(workdir: Path, given: Recipe) -> None:
-    """Writes the recipe to a new working directory, or compares it with the one that is there."""
-    file, text = workdir / loop.RECIPE, recipe.to_json(given)
-    if file.exists():
-        there = file.read_text()
-        if there != text:
-            lines = difflib.unified_diff(there.splitlines(), text.splitlines(), lineterm="", n=0)
-            changed = [line for line in lines if line[0] in "+-" and line[:3] not in ("+++", "---")]
-            raise ResumeError(
-                f"{workdir} is the working directory of another recipe: {'; '.join(changed[:6])}. "
-                "Give another --workdir, or the same recipe"
-            )
-    elif jax.process_index() == 0:
-        workdir.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
