@@ -122,9 +122,9 @@ COCO = Benchmark(
     protocol=(
         "Every annotated person with a labelled joint is predicted in its annotated box, as "
         "top-down models report under 'ground-truth boxes'; a detection's confidence is the mean "
-        "of its 17 joints'. Detections are matched and averaged as COCO does: OKS thresholds 0.50 to "
-        "0.95, areas of the annotated masks, crowds and people without labels ignored, at most 20 "
-        "detections a picture. Figures with detected boxes, as most leaderboards have, are lower "
-        "and not comparable."
+        "of its 17 joints'. Detections are matched and averaged as COCO does: OKS thresholds 0.50 "
+        "to 0.95, areas of the annotated masks, crowds and people without labels ignored, at most "
+        "20 detections a picture. Figures with detected boxes, as most leaderboards have, are "
+        "lower and not comparable."
     ),
 )

@@ -8,7 +8,6 @@ from jaxtyping import Float, Int
 
 from thfm_jax.tasks.metrics.matching import average_precision, average_recall
 
-
 Reads = Literal["precision", "recall"]
 
 
