@@ -67,7 +67,9 @@ class Perceiver:
         trained = state.trained if state.average is None else state.average
         placed = place(batch, self._mesh)
         run = self._compiled(len(placed.clip.frames))
-        return Perception(*own_share(run(trained, state.frozen, self._wordings, placed)))
+        found = own_share(run(trained, state.frozen, self._wordings, placed))
+        # JAX returns dicts in alphabetical order.
+        return Perception(*({n: part[n] for n in TASKS if n in part} for part in found))
 
     def _perceive(self, trained: Pytree, frozen: Pytree, wordings: Wordings, batch: Batch):
         params = join(trained, frozen)

@@ -28,7 +28,10 @@ class Log:
             self._pictures = workdir / "pictures"
 
     def scalars(self, step: int, kind: str, values: Mapping[str, float]) -> None:
-        """One line {"step", "kind", "time", name: value, ...}; null for what is not finite."""
+        """One line {"step", "kind", "time", name: value, ...}; null for what is not finite.
+
+        TensorBoard gets what is finite.
+        """
         if not self._writes:
             return
         plain = {name: float(value) for name, value in values.items()}
@@ -37,7 +40,8 @@ class Log:
         self._lines.write(json.dumps(line) + "\n")
         self._lines.flush()
         for name, value in plain.items():
-            self._events.add_scalar(f"{kind}/{name}", value, step)
+            if math.isfinite(value):
+                self._events.add_scalar(f"{kind}/{name}", value, step)
 
     def picture(self, step: int, name: str, picture: np.ndarray) -> None:
         """An RGB picture [H, W, 3] uint8, also as pictures/STEP_NAME.png."""
