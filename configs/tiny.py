@@ -25,6 +25,14 @@ def get_config() -> ConfigDict:
                 "buckets": [{"frames": 17, "height": 64, "width": 64, "batch": 4}],
                 "workers": 1,
             },
-            "every": {"log": 10, "save": 200, "evaluate": 0, "pictures": 0},
+            "evaluation": {
+                "sources": [
+                    {"kind": "live", "split": "test", "first": 8, "settings": {"size": (96, 96)}}
+                ],
+                "buckets": [{"frames": 17, "height": 64, "width": 64, "batch": 4}],
+                "augment": None,
+                "endless": False,
+            },
+            "every": {"log": 10, "save": 200, "evaluate": 200, "pictures": 200},
         }
     )

@@ -13,11 +13,13 @@ from thfm_jax.sharding import batch_share, make_mesh, state_sharding
 from thfm_jax.training import loop
 from thfm_jax.training.claim import MODEL, claim
 from thfm_jax.training.export import save_model
-from thfm_jax.training.optimizer import make_optimizer
+from thfm_jax.training.optimizer import make_optimizer, schedule
 from thfm_jax.training.recipe import Recipe
 from thfm_jax.training.start import Start, start
 from thfm_jax.training.state import TrainState, init_state
 from thfm_jax.training.step import Builder, make_step
+from thfm_jax.training.watch import watched
+from thfm_jax.training.wordings import Wordings
 from thfm_jax.types import Batch
 
 StepFn = Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]
@@ -49,11 +51,11 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
         with jax.set_mesh(mesh):
             begin = start(given, mesh)
             state, step_fn = prepare(given, begin, mesh)
-            hooks = loop.Hooks(progress=progress)
             limits = loop.Limits(given.worst_loss, given.failures)
-            state = loop.run(
-                state, step_fn, batches, mesh, workdir, given.steps, given.every, limits, hooks
-            )
+            with watched(given, begin, state.trained, mesh, progress) as hooks:
+                state = loop.run(
+                    state, step_fn, batches, mesh, workdir, given.steps, given.every, limits, hooks
+                )
             if int(state.step) < given.steps:
                 return None
             save_model(workdir / MODEL, given, begin, state)
@@ -63,7 +65,10 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
 
 
 def prepare(given: Recipe, begin: Start, mesh: Mesh) -> tuple[TrainState, StepFn]:
-    """The state at step 0 on the mesh, and the compiled step on it."""
+    """The state at step 0 on the mesh, and the compiled step on it.
+
+    The step's figures have the learning rate and the number of skipped steps besides.
+    """
     optimizer = make_optimizer(given.optimizer, given.steps)
     initial = functools.partial(
         init_state,
@@ -81,5 +86,13 @@ def prepare(given: Recipe, begin: Start, mesh: Mesh) -> tuple[TrainState, StepFn
         accumulate=given.accumulate,
         average_decay=given.average_decay,
     )
-    compiled = jax.jit(step, donate_argnums=0, out_shardings=(shardings, None))
+    rate = schedule(given.optimizer, given.steps)
+
+    def figured(state: TrainState, batch: Batch, wordings: Wordings):
+        after, figures = step(state, batch, wordings)
+        # A step that was skipped is none to the optimiser.
+        now = {"learning_rate": rate(state.step - state.skipped), "skipped": after.skipped}
+        return after, {**figures, **now}
+
+    compiled = jax.jit(figured, donate_argnums=0, out_shardings=(shardings, None))
     return state, lambda state, batch: compiled(state, batch, begin.wordings)
