@@ -10,7 +10,8 @@ from thfm_jax.ops.geometry import fit_scale_shift
 from thfm_jax.tasks import TASKS
 from thfm_jax.types import Target
 
-SIDE_PX = 320  # panels are at least half as large, and no larger
+SIDE_PX = 320  # of the longer side of a panel at most
+WHITE = (240, 240, 240)
 
 
 def draw(
@@ -20,7 +21,7 @@ def draw(
     benchmark: Benchmark,
     title: str,
 ) -> viz.Picture:
-    """One frame in rows of two: the picture and its title, then prediction and truth by task.
+    """One frame: the input and its title, then predictions, and the truth below them.
 
     Args:
       frame: [H, W, 3] uint8.
@@ -32,7 +33,7 @@ def draw(
     step = max(-(-max(frame.shape[:2]) // SIDE_PX), 1)
     frame = frame[::step, ::step]
     blank = np.full_like(frame, viz.DARK)
-    panels = [viz.label(frame, title), blank]
+    guesses, labels = [viz.label(frame, title, WHITE)], [blank]
     painter = viz.Painter(skeleton(benchmark))
     for task in benchmark.tasks:
         if task not in truth:
@@ -40,10 +41,10 @@ def draw(
         guess, label = _pair(task, predictions[task], truth[task], step)
         if task == "depth":
             painter.depth_limits = viz.depth_limits(label) or (0.0, 1.0)
-        for value, side in ((guess, "predicted"), (label, "true")):
+        for row, value, side in ((guesses, guess, "predicted"), (labels, label, "true")):
             picture = painter.picture(task, value, frame)
-            panels.append(viz.label(picture, f"{task}, {side}"))
-    return viz.contact_sheet(panels, columns=2)
+            row.append(viz.label(picture, f"{task}, {side}", WHITE))
+    return viz.contact_sheet([*guesses, *labels], columns=len(guesses))
 
 
 def skeleton(benchmark: Benchmark) -> viz.Skeleton:

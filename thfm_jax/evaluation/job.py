@@ -186,6 +186,8 @@ def _report(
     worst = report.worst_frames(results, runner.sign(benchmark), settings.worst)
     data["worst"] = [list(row) for row in worst]
     label = job.label or (job.predictions.name if job.predictions else Path(job.model).name)
+    if not all(result.trained for result in results):
+        label += " (random weights)"
     data |= {
         "label": label,
         "settings": dataclasses.asdict(settings),

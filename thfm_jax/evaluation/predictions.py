@@ -78,6 +78,10 @@ class FromModel:
     keep: Path | None = None
     device: jax.Device | None = None
 
+    def trained(self, sequence: Clip) -> bool:
+        """False where the model's weights are random."""
+        return self.model.trained
+
     def blocks(self, sequence: Clip, benchmark: Benchmark) -> Iterator[Values]:
         """The predictions of successive frames."""
         start = 0
@@ -143,6 +147,10 @@ class FromFiles:
     root: Path
     fill: bool = False
     device: None = None
+
+    def trained(self, sequence: Clip) -> bool:
+        """False where the files say that they are of random weights."""
+        return bool(self._meta(sequence).get("trained", True))
 
     def missing(self, sequence: Clip, benchmark: Benchmark) -> list[Path]:
         """The files that the sequence lacks."""

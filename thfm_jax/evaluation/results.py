@@ -35,6 +35,7 @@ class Result:
       scored: how many have a label for the first measure.
       tallies: measure -> its tally.
       worst: (frame, its score) of the worst frames, the worst first.
+      trained: False where the predictions are those of random weights.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Result:
     scored: int
     tallies: Mapping[str, Tally]
     worst: Sequence[tuple[int, float]] = ()
+    trained: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

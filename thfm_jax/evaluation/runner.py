@@ -58,6 +58,7 @@ class Source(Protocol):
 
     @property
     def device(self) -> jax.Device | None: ...
+    def trained(self, sequence: Clip) -> bool: ...
     def blocks(self, sequence: Clip, benchmark: Benchmark) -> Iterator[Values]: ...
 
 
@@ -183,6 +184,7 @@ def score_sequence(
         scored=scored,
         tallies={m.name: tallies[m.name] for m in benchmark.measures if m.name in tallies},
         worst=[(each.frame, each.score) for each in bad],
+        trained=source.trained(sequence),
     )
     return result, bad
 
