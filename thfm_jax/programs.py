@@ -3,6 +3,7 @@
 So they can be compiled, counted and looked at without weights, data or the devices.
 """
 
+import dataclasses
 import functools
 from typing import Any
 
@@ -13,8 +14,9 @@ from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from thfm_jax import config as config_lib
-from thfm_jax.config import Compute, ThfmConfig
+from thfm_jax.config import Compute, ThfmConfig, VaeConfig
 from thfm_jax.data import examples
+from thfm_jax.data.latents.plan import DTYPE
 from thfm_jax.data.loader import Bucket
 from thfm_jax.models.thfm import Thfm, fold_padding
 from thfm_jax.sharding import batch_sharding, spec_of, state_sharding
@@ -27,7 +29,7 @@ from thfm_jax.training.start import random_part
 from thfm_jax.training.state import init_state, is_matrix
 from thfm_jax.training.step import Builder, make_step
 from thfm_jax.training.wordings import Wordings
-from thfm_jax.types import Batch, Clip, Pytree, Target
+from thfm_jax.types import Batch, Clip, Latents, Pytree, Target
 
 PROMPT_TOKENS = 7  # of each task's prompt
 _KEPT_TOKENS = 8  # with the one that stands for its padding
@@ -40,13 +42,14 @@ def train_step(recipe: Recipe, bucket: Bucket, mesh: Mesh) -> Program:
     """
     c = config_lib.preset(recipe.model)
     optimizer = make_optimizer(recipe.optimizer, recipe.steps)
-    frozen = recipe.frozen + (lora.frozen_besides(recipe.lora) if recipe.lora else ())
 
     def initial():
-        params = _parameters(c, recipe.train_text)
+        params = {part: random_part(c, part, jax.random.key(0)) for part in recipe.parts}
         if recipe.lora:
             params = lora.add(params, recipe.lora, jax.random.key(0))
-        return init_state(params, frozen, optimizer, jax.random.key(0), bool(recipe.average_decay))
+        return init_state(
+            params, recipe.fixed, optimizer, jax.random.key(0), bool(recipe.average_decay)
+        )
 
     step = make_step(
         Builder(c, recipe.compute, recipe.lora),
@@ -57,9 +60,12 @@ def train_step(recipe: Recipe, bucket: Bucket, mesh: Mesh) -> Program:
     )
     state = jax.eval_shape(initial)
     shardings = state_sharding(state, mesh)
+    batch = _batch(recipe.loader.tasks, bucket)
+    if recipe.loader.latents:
+        batch = _cached(batch, c.vae)
     args = (
         _placed(state, shardings),
-        _placed(_batch(recipe.loader.tasks, bucket), batch_sharding(mesh, bucket.batch)),
+        _placed(batch, batch_sharding(mesh, bucket.batch)),
         _placed(jax.eval_shape(lambda: _wordings(c, recipe.train_text)), _whole(mesh)),
     )
     # The second result, a few figures, may lie as XLA likes.
@@ -98,11 +104,6 @@ def forward(
     return Program(mesh, jax.jit(perceive), args, turns=-(-tasks // compute.tasks_at_once))
 
 
-def _parameters(c: ThfmConfig, text: bool) -> Pytree:
-    parts = ("dit", "vae", "sparse") + (("text_encoder",) if text else ())
-    return {part: random_part(c, part, jax.random.key(0)) for part in parts}
-
-
 def _wordings(c: ThfmConfig, ids: bool) -> Wordings:
     shape = (len(TASKS), 1, _KEPT_TOKENS)
     text = jnp.zeros(shape, jnp.int32) if ids else jnp.zeros((*shape, c.dit.text_dim))
@@ -122,6 +123,18 @@ def _batch(tasks: tuple[str, ...], bucket: Bucket) -> Batch:
     pairs = {name: examples.TARGETS[name](small) for name in tasks}
     return Batch(
         clip, {name: Target(*(full(name, x) for x in pair)) for name, pair in pairs.items()}
+    )
+
+
+def _cached(batch: Batch, vae: VaeConfig) -> Batch:
+    """The batch as it comes from cached latents."""
+    B, *size, _ = batch.clip.frames.shape
+    dense = [name for name in batch.targets if TASKS[name].kind == "dense"]
+    latents = _array(DTYPE, B, *vae.latent_grid(*size), vae.z_dim)
+    return Batch(
+        dataclasses.replace(batch.clip, frames=_array(jnp.uint8, B, *size, 0)),
+        {name: target for name, target in batch.targets.items() if name not in dense},
+        Latents(latents, {name: Target(latents, _array(bool, B)) for name in dense}),
     )
 
 

@@ -44,7 +44,7 @@ class Thfm(nnx.Module):
 
     def encode(self, frames: UInt8[Array, "B T H W 3"]) -> Float[Array, "B Tz Hz Wz Z"]:
         """Standardised latents of sRGB frames, 0-255."""
-        return self.vae.encode(frames.astype(jnp.float32) / 127.5 - 1.0)
+        return self.vae.encode(as_video(frames))
 
     def condition(self, text: Float[Array, "B L text_dim"]) -> Conditioning:
         """Conditioning on prompt features, which are zero beyond the prompt's end."""
@@ -131,6 +131,11 @@ class Thfm(nnx.Module):
         return jax.tree.map(
             lambda x: jnp.where(wanted.reshape(-1, *[1] * (x.ndim - 1)), x, 0)[:R], outputs
         )
+
+
+def as_video(frames: UInt8[Array, "*B 3"]) -> Float[Array, "*B 3"]:
+    """sRGB frames, 0-255, as the VAE takes them: float32 in [-1, 1]."""
+    return frames.astype(jnp.float32) / 127.5 - 1.0
 
 
 def _take(conditioning: Conditioning, rows: Int[Array, "B"]) -> Conditioning:

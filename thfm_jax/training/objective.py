@@ -3,7 +3,8 @@
 A clip of a batch becomes one row for each of the tasks drawn for it. All rows of a clip share its
 latents; every row has its own prompt. A row of a dense task is held against the latents of that
 task's map or, in the second stage, decoded and held against the map itself; a row of a keypoint
-task against its labels. arXiv:2603.25892; the losses are inferred, see docs/decisions.md.
+task against its labels. A batch may hold the latents, computed beforehand, in place of frames and
+maps. arXiv:2603.25892; the losses are inferred, see docs/decisions.md.
 """
 
 import dataclasses
@@ -13,10 +14,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int
 
-from thfm_jax.models.thfm import Thfm
+from thfm_jax.models.thfm import Thfm, as_video
 from thfm_jax.tasks import TASKS, losses
 from thfm_jax.tasks.spec import TaskSpec, weights
-from thfm_jax.types import Array, Batch, Conditioning, ModelOutput, Target
+from thfm_jax.types import Array, Batch, Conditioning, Latents, ModelOutput, Target
 
 NAMES = tuple(TASKS)
 Metrics = dict[str, Float[Array, ""]]
@@ -24,16 +25,36 @@ Metrics = dict[str, Float[Array, ""]]
 
 def labelled(batch: Batch) -> Bool[Array, "B tasks"]:
     """Which tasks each clip has a label for."""
-    B = batch.clip.frames.shape[0]
-    known = []
-    for name in NAMES:
-        target = batch.targets.get(name)
-        found = jnp.zeros(B, bool)
-        if target is not None:
-            mask = weights(target.value, target.mask)
-            found = (mask > 0).any(axis=tuple(range(1, mask.ndim)))
-        known.append(found)
+    nothing = jnp.zeros(len(batch.clip.frames), bool)
+    targets = _targets(batch)
+    known = [is_labelled(targets[name]) if name in targets else nothing for name in NAMES]
     return jnp.stack(known, axis=1)
+
+
+def is_labelled(target: Target) -> Bool[Array, "B"]:
+    """Whether anything of each clip has a weight."""
+    mask = weights(target.value, target.mask)
+    return (mask > 0).any(axis=tuple(range(1, mask.ndim)))
+
+
+def with_latents(model: Thfm, batch: Batch) -> Batch:
+    """The batch with latents in place of frames and maps, for the latent stage.
+
+    One of the videos after the other goes through the VAE, which so needs memory for one.
+    """
+    dense = {name: t for name, t in batch.targets.items() if TASKS[name].kind == "dense"}
+    maps = [TASKS[name].encode(target.value, target.mask) for name, target in dense.items()]
+    frames = batch.clip.frames
+    clip, *latents = jax.lax.map(model.vae.encode, jnp.stack([as_video(frames), *maps]))
+    found = {
+        name: Target(value, is_labelled(target))
+        for (name, target), value in zip(dense.items(), latents, strict=True)
+    }
+    return Batch(
+        dataclasses.replace(batch.clip, frames=frames[..., :0]),
+        {name: target for name, target in batch.targets.items() if name not in dense},
+        Latents(clip, found),
+    )
 
 
 def draw_tasks(
@@ -88,28 +109,53 @@ def objective(
     """
     B, _, height, width, _ = batch.clip.frames.shape
     per_clip = len(tasks) // B
-    latents = jax.lax.stop_gradient(model.encode(batch.clip.frames))
+    latents = jax.lax.stop_gradient(_clip_latents(model, batch))
     output = model.perceive(jnp.repeat(latents, per_clip, axis=0), conditioning)
     if stage == "pixel":
         output = dataclasses.replace(output, dense=model.vae.decode(output.latents))
     else:
-        truth = jax.lax.stop_gradient(model.vae.encode(target_video(batch, tasks, per_clip)))
+        truth = jax.lax.stop_gradient(_target_latents(model, batch, tasks, per_clip))
 
+    targets = _targets(batch)
     total = jnp.zeros(())
     metrics: Metrics = {}
     for task, (name, spec) in enumerate(TASKS.items()):
-        if name not in batch.targets:
+        if name not in targets:
             continue
         mine = known & (tasks == task)
         if spec.kind == "dense" and stage == "latent":
             loss, parts = losses.latent_loss(output.latents, truth, _like(mine, truth))
         else:
-            target = _rows(batch.targets[name], mine, per_clip)
+            target = _rows(targets[name], mine, per_clip)
             loss, parts = _task_loss(spec, output, target, (height, width))
         total += scale.get(name, 1.0) * loss
         metrics |= {f"{name}/{part}": value for part, value in parts.items()}
         metrics[f"{name}/rows"] = mine.sum().astype(jnp.float32)
     return total, metrics
+
+
+def _targets(batch: Batch) -> dict[str, Target]:
+    """All that is labelled, of dense tasks their maps or the latents of these."""
+    return batch.targets | (batch.latents.targets if batch.latents else {})
+
+
+def _clip_latents(model: Thfm, batch: Batch) -> Float[Array, "B Tz Hz Wz Z"]:
+    if batch.latents:
+        return batch.latents.clip.astype(jnp.float32)
+    return model.encode(batch.clip.frames)
+
+
+def _target_latents(
+    model: Thfm, batch: Batch, tasks: Int[Array, "R"], count: int
+) -> Float[Array, "R Tz Hz Wz Z"]:
+    """Latents of each row's map; of rows of keypoint tasks anything."""
+    if batch.latents is None:
+        return model.vae.encode(target_video(batch, tasks, count))
+    chosen = jnp.repeat(jnp.zeros_like(batch.latents.clip), count, axis=0)
+    for name, target in batch.latents.targets.items():
+        mine = (tasks == NAMES.index(name))[:, None, None, None, None]
+        chosen = jnp.where(mine, jnp.repeat(target.value, count, axis=0), chosen)
+    return chosen.astype(jnp.float32)
 
 
 def _task_loss(

@@ -10,9 +10,12 @@ import ml_collections
 from thfm_jax import config as config_lib
 from thfm_jax.config import Compute
 from thfm_jax.data.loader import LoaderConfig
+from thfm_jax.training import lora
 from thfm_jax.training.lora import LoraConfig
 from thfm_jax.training.optimizer import OptimizerConfig
 from thfm_jax.training.step import Objective
+
+FROZEN_VAE = "^vae/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +87,7 @@ class Recipe:
     start: str = ""
     steps: int = 10_000
     seed: int = 0
-    frozen: tuple[str, ...] = ("^vae/",)
+    frozen: tuple[str, ...] = (FROZEN_VAE,)
     lora: LoraConfig | None = None
     objective: Objective = dataclasses.field(default_factory=Objective)
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
@@ -104,6 +107,34 @@ class Recipe:
             raise ValueError("steps, accumulate and failures are at least 1")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay is in [0, 1), not {self.average_decay}")
+        if self.loader.latents:
+            self._check_latents()
+
+    def _check_latents(self) -> None:
+        """Refuses what cannot be trained from cached latents."""
+        if self.objective.stage != "latent":
+            raise ValueError(
+                f"the {self.objective.stage} stage needs frames and maps themselves, which cached "
+                'latents do not hold: set loader.latents to "", or objective.stage to "latent"'
+            )
+        if FROZEN_VAE not in self.frozen:
+            raise ValueError(
+                f"cached latents are those of a fixed VAE: let frozen have {FROZEN_VAE!r}"
+            )
+        if self.evaluation and self.evaluation.latents:
+            raise ValueError("evaluation needs frames: it cannot read cached latents")
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts of the model that steps and evaluation compute with."""
+        vae = ("vae",) if self.evaluation or not self.loader.latents else ()
+        return ("dit", *vae, "sparse", *(("text_encoder",) if self.train_text else ()))
+
+    @property
+    def fixed(self) -> tuple[str, ...]:
+        """Patterns of the parameters of `parts` that are not trained."""
+        patterns = [p for p in self.frozen if p != FROZEN_VAE or "vae" in self.parts]
+        return (*patterns, *(lora.frozen_besides(self.lora) if self.lora else ()))
 
 
 def from_config(config: ml_collections.ConfigDict | Mapping[str, Any]) -> Recipe:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -49,25 +50,34 @@ def start(recipe: Recipe, mesh: Mesh) -> Start:
       ValueError: the preset is unknown.
     """
     directory = Path(recipe.start) if recipe.start else None
-    c = checkpoints.load_config(directory) if directory else config.preset(recipe.model)
-    parts = ("dit", "vae", "sparse") + (("text_encoder",) if recipe.train_text else ())
-    present = checkpoints.present_parts(directory) if directory else ()
-    for part in parts:
-        if directory and part not in (*present, checkpoints.SPARSE):
-            raise checkpoints.CheckpointError(f"{directory} has no {part}, which is to be trained")
-    params = _random(c, [part for part in parts if part not in present], recipe.seed, mesh)
-    for part in parts:
-        if directory and part in present:
-            params[part] = checkpoints.restore(directory, part, _abstract(c, part, mesh))
-    frozen = recipe.frozen
+    c = config_of(recipe)
+    params = load(recipe, recipe.parts, mesh)
     if recipe.lora:
         key = jax.random.fold_in(jax.random.key(recipe.seed), 1)
         make = functools.partial(lora.add, config=recipe.lora, key=key)
         abstract = jax.eval_shape(make, params)
         params = jax.jit(make, out_shardings=state_sharding(abstract, mesh))(params)
-        frozen = (*frozen, *lora.frozen_besides(recipe.lora))
     prompts = _wordings(directory, c, recipe)
-    return Start(c, params, prompts, frozen, directory)
+    return Start(c, params, prompts, recipe.fixed, directory)
+
+
+def config_of(recipe: Recipe) -> ThfmConfig:
+    """The sizes of a recipe's model; CheckpointError or ValueError where there is none such."""
+    return checkpoints.load_config(recipe.start) if recipe.start else config.preset(recipe.model)
+
+
+def load(recipe: Recipe, parts: Sequence[str], mesh: Mesh) -> Pytree:
+    """The parameters of some parts of a recipe's model, read or random; raises as `start`."""
+    directory, c = Path(recipe.start), config_of(recipe)
+    present = checkpoints.present_parts(directory) if recipe.start else ()
+    for part in parts:
+        if recipe.start and part not in (*present, checkpoints.SPARSE):
+            raise checkpoints.CheckpointError(f"{directory} has no {part}, which is to be trained")
+    params = _random(c, [part for part in parts if part not in present], recipe.seed, mesh)
+    for part in parts:
+        if part in present:
+            params[part] = checkpoints.restore(directory, part, _abstract(c, part, mesh))
+    return params
 
 
 def random_part(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:

@@ -17,6 +17,7 @@ from thfm_jax.data.examples import Shape
 
 NAME = "latents"
 FILE = f"{NAME}.json"
+DTYPE = "float16"  # of the latents where nobody says
 
 
 class CacheError(ValueError):
