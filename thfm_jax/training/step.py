@@ -72,8 +72,11 @@ class Builder:
         )
 
     def model(self, params: Pytree) -> Thfm:
-        """The model of "dit", "vae" and "sparse", its matrices in the dtype of the matmuls."""
-        parts = {name: params[name] for name in ("dit", "vae", "sparse")}
+        """The model of "dit", "vae" and "sparse", its matrices in the dtype of the matmuls.
+
+        One of them that is not in `params` stays abstract: nothing can be computed with it.
+        """
+        parts = {name: params[name] for name in ("dit", "vae", "sparse") if name in params}
         return _merge(self._model, _narrowed(parts, self.compute))
 
     def text_encoder(self, params: Pytree) -> Umt5Encoder:
