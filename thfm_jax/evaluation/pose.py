@@ -175,3 +175,5 @@ H36M_P2 = _benchmark(
     open_human36m,
     {"protocol": 2, "annotations": ""},
 )
+
+BENCHMARKS = (EMDB1, EMDB2, RICH, THREEDPW, H36M_P1, H36M_P2)
