@@ -1,6 +1,6 @@
 """All benchmarks by name."""
 
-from thfm_jax.evaluation import depth, matting, normals, pose, synth_human, synthetic
+from thfm_jax.evaluation import coco, depth, matting, normals, pose, synth_human, synthetic
 from thfm_jax.evaluation.benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -14,6 +14,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         *normals.BENCHMARKS,
         *matting.BENCHMARKS,
         *synth_human.BENCHMARKS,
+        coco.COCO,
         *pose.BENCHMARKS,
     )
 }
