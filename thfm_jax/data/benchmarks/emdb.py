@@ -32,7 +32,6 @@ import numpy as np
 
 from thfm_jax.data.benchmarks.files import size
 from thfm_jax.data.benchmarks.joint_regressors import GenderedLandmarks
-from thfm_jax.data.benchmarks.persons import check_in_front
 from thfm_jax.data.benchmarks.pickles import read_pickle
 from thfm_jax.data.benchmarks.pose_sequence import (
     PoseSequence,
@@ -100,9 +99,7 @@ def _sequence(path: Path, labels: Mapping[str, Any], landmarks: GenderedLandmark
     boxes = array(labels["bboxes"], "bboxes", frames, 4)
 
     def joints() -> np.ndarray:
-        points = to_camera(landmarks(labels["gender"])(bodies), extrinsics)
-        check_in_front(points[scored], f"{path}")
-        return points
+        return to_camera(landmarks(labels["gender"])(bodies), extrinsics)
 
     names = [f"{frame:05d}.jpg" for frame in range(frames)]
     files = numbered_pictures(path.parent / "images", names, path)

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from thfm_jax.data.benchmarks.files import rgb
-from thfm_jax.data.benchmarks.persons import check_metres
+from thfm_jax.data.benchmarks.persons import check_in_front, check_metres
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.types import Target
 
@@ -28,6 +28,7 @@ class PoseSequence:
       label: () -> [T, K, 3] joints in metres along the camera's axes.
       label_file: the file, or the folder, that they come from, for messages.
       box: frames -> [t, 4] box round the person, (x0, y0, x1, y1) in pixels of the picture.
+      rooted: whether the joints are relative to one of them, not to the camera's centre.
     """
 
     name: str
@@ -40,6 +41,7 @@ class PoseSequence:
     label: Callable[[], Points]
     label_file: Path
     box: Callable[[slice], Float[np.ndarray, "t 4"]]
+    rooted: bool = False
 
     def __post_init__(self):
         if len(self.files) != len(self.scored):
@@ -56,7 +58,10 @@ class PoseSequence:
     def joints(self) -> Points:
         """The labels, checked."""
         joints = self.label()
-        check_metres(joints[self.scored], f"{self.label_file}: joints of {self.name}")
+        what = f"{self.label_file}: joints of {self.name}"
+        check_metres(joints[self.scored], what)
+        if not self.rooted:
+            check_in_front(joints[self.scored], what)
         return joints
 
     def pictures(self, frames: slice) -> UInt8[np.ndarray, "t H W 3"]:

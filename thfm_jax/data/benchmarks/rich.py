@@ -37,7 +37,6 @@ from jaxtyping import Float, Int
 
 from thfm_jax.data.benchmarks.files import size
 from thfm_jax.data.benchmarks.joint_regressors import GenderedLandmarks
-from thfm_jax.data.benchmarks.persons import check_in_front
 from thfm_jax.data.benchmarks.pickles import read_pickle
 from thfm_jax.data.benchmarks.pose_sequence import (
     PoseSequence,
@@ -211,9 +210,7 @@ def _sequence(root: Path, split: str, camera_id: str, person: _Person) -> PoseSe
     height, width = size(next(iter(pictures.values())))
 
     def joints() -> np.ndarray:
-        points = to_camera(person.joints[places], camera.extrinsics)
-        check_in_front(points[scored], f"{person.folder}")
-        return points
+        return to_camera(person.joints[places], camera.extrinsics)
 
     def boxes(frames: slice) -> np.ndarray:
         at = places[frames]

@@ -28,7 +28,6 @@ import numpy as np
 
 from thfm_jax.data.benchmarks.files import size
 from thfm_jax.data.benchmarks.joint_regressors import GenderedLandmarks
-from thfm_jax.data.benchmarks.persons import check_in_front
 from thfm_jax.data.benchmarks.pickles import read_pickle
 from thfm_jax.data.benchmarks.pose_sequence import (
     PoseSequence,
@@ -113,9 +112,7 @@ def _sequence(
         raise BenchmarkError(f"{path}: expected the genders m and f, got {labels['genders']}")
 
     def joints() -> np.ndarray:
-        points = to_camera(landmarks(gender)(bodies), extrinsics)
-        check_in_front(points[scored], f"{path}")
-        return points
+        return to_camera(landmarks(gender)(bodies), extrinsics)
 
     def boxes(part: slice) -> np.ndarray:
         some = Bodies(bodies.pose[part], bodies.shape, bodies.translation[part])
