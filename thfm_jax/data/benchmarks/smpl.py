@@ -159,9 +159,11 @@ def vertices(model: BodyModel, bodies: Bodies) -> Float[np.ndarray, "N V 3"]:
     flat = model.basis.reshape(-1, features.shape[1])
     unposed = (features @ flat.T).reshape(len(features), -1, 3)
     turns, moves = _global(model, turns, features)
-    joints = np.concatenate([turns, moves[..., None]], axis=-1).reshape(len(turns), -1, 12)
-    skin = (model.weights @ joints).reshape(*unposed.shape, 4)
-    points = np.einsum("nvab,nvb->nva", skin[..., :3], unposed) + skin[..., 3]
+    moved = np.concatenate([turns, moves[..., None]], axis=-1)
+    # One product for all frames: several times as fast as one for each.
+    skin = model.weights @ moved.swapaxes(0, 1).reshape(len(model.parents), -1)
+    skin = skin.reshape(len(skin), *turns.shape[:1], 3, 4)
+    points = np.einsum("vnab,nvb->nva", skin[..., :3], unposed) + skin[..., 3].swapaxes(0, 1)
     return points + bodies.translation[:, None]
 
 
