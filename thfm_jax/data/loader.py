@@ -195,6 +195,8 @@ def streams(
 
 def counts(config: LoaderConfig, batches: int) -> list[int]:
     """How many of the first batches are of each bucket."""
+    if len(config.buckets) == 1:
+        return [batches]
     numbers = [grain.MapDataset.range(i, i + 1).repeat() for i in range(len(config.buckets))]
     order = _mixed(config, numbers)
     found = collections.Counter(order[number] for number in range(batches))

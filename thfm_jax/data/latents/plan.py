@@ -88,12 +88,9 @@ class Plan:
             for host in range(self.hosts)
         ]
 
-    def missing(self, folder: Path) -> list[tuple[Stream, list[int]]]:
-        """The files of each stream that not every host has stored yet."""
-        return [
-            (stream, sorted({i for host in self.layouts(stream) for i in host.missing(folder)}))
-            for stream in self.streams
-        ]
+    def missing(self, folder: Path, stream: Stream) -> list[int]:
+        """The files of a stream that not every host has stored yet."""
+        return sorted({i for host in self.layouts(stream) for i in host.missing(folder)})
 
     def begin(self, folder: Path) -> None:
         """Stores the plan; raises CacheError where the folder has another."""

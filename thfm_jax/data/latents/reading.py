@@ -79,7 +79,7 @@ def open(folder: str | Path, made_of: Mapping[str, Any], tasks: Sequence[str]) -
     lacking = [task for task in tasks if task not in there.tasks]
     if lacking:
         raise CacheError(f"{folder} has no targets of {', '.join(lacking)}")
-    files = sum(len(numbers) for _, numbers in there.missing(folder))
+    files = sum(len(there.missing(folder, stream)) for stream in there.streams)
     if files:
         raise CacheError(
             f"{folder} is not complete, {files} files are missing: the same "
