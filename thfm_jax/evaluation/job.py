@@ -209,7 +209,8 @@ def _finish_gallery(
 ) -> None:
     """Drops the pictures that are no longer among the worst, and writes the page of the others."""
     files = [folder.picture(name, frame) for name, frame, _ in worst]
-    for picture in (folder.root / "gallery").glob("*.png"):
+    pattern = "*.p*"  # pictures, and parts of one that a stopped process left
+    for picture in (folder.root / "gallery").glob(pattern):
         if picture not in files:
             picture.unlink(missing_ok=True)
     title = f"{benchmark.title}: the worst frames by {benchmark.measures[0].label}"
