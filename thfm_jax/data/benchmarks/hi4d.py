@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from thfm_jax.data.benchmarks import files
-from thfm_jax.data.benchmarks.plausible import PEOPLE
+from thfm_jax.data.benchmarks.plausible import SCANS
 from thfm_jax.data.benchmarks.rendered import LABELS, Conventions, Rendered, open_folder
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.data.benchmarks.shots import Shot
@@ -56,7 +56,7 @@ def open_hi4d(
     Raises:
       BenchmarkError: files are missing, too many, or of another pair.
     """
-    conventions = Conventions(unit, axes, PEOPLE if check else None)
+    conventions = Conventions(unit, axes, SCANS if check else None)
     found = open_folder(root, labels, conventions)
     files.check_count(root / "rgb", "pictures", len(found), images)
     groups = {name: _group(root, name) for name in found}

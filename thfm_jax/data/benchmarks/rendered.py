@@ -124,7 +124,7 @@ def known_normals(
     conventions: Conventions,
 ) -> tuple[Float[np.ndarray, "H W 3"], Bool[np.ndarray, "H W"]]:
     """Unit normals in our axes, 0 where they are not known, and where they are known; checked."""
-    turned = np.asarray(normals, np.float32) * np.float32(AXES[conventions.axes])
+    turned = np.asarray(normals, np.float32) * np.array(AXES[conventions.axes], np.float32)
     length = np.linalg.norm(turned, axis=-1)
     known = inside & np.isfinite(length) & (length > 1e-6)
     _check_known(file, inside, known, "have no direction")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+import jax
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
@@ -74,10 +75,8 @@ class Shot:
         for frame, found in zip(self.shown[frames], labels, strict=True):
             for task, (value, _) in found.items():
                 self._check(frame, f"its label of {task}", value)
-        return {
-            task: Target(*map(np.stack, zip(*(found[task] for found in labels), strict=True)))
-            for task in labels[0]
-        }
+        stacked = jax.tree.map(lambda *parts: np.stack(parts), *labels)
+        return {task: Target(*parts) for task, parts in stacked.items()}
 
     def _check(self, frame: Frame, what: str, values: np.ndarray) -> None:
         if values.shape[:2] != self._size:

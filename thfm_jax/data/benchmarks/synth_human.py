@@ -8,6 +8,7 @@ released as held out. Hold some back by keeping their chunks out of the training
 """
 
 import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from thfm_jax.data.datasets.container import RecordError
 from thfm_jax.data.datasets.synth_human import Still
 from thfm_jax.data.synthetic.clip import SyntheticClip
 
-_COMPANIONS = ("alpha_{}.png", "depth_{}.exr", "normal_{}.exr", "cam_{}.txt")
+_FILES = ("rgb_{}.png", "alpha_{}.png", "depth_{}.exr", "normal_{}.exr", "cam_{}.txt")
+_FILE = re.compile(r"(?:rgb|alpha|depth|normal|cam)_(\d+)\.(?:png|exr|txt)")
 
 
 def open_synth_human(
@@ -38,22 +40,26 @@ def open_synth_human(
       BenchmarkError: there is none, a sample lacks a file or lies there twice.
     """
     found: dict[str, Path] = {}
-    for picture in sorted(root.rglob("rgb_*.png")):
-        number = picture.stem.removeprefix("rgb_")
-        if not number.isdecimal() or int(number) < first:
+    for folder, number in sorted(_samples(root)):
+        if int(number) < first or (last is not None and int(number) > last):
             continue
-        if last is not None and int(number) > last:
-            continue
+        for name in _FILES:
+            if not (folder / name.format(number)).is_file():
+                raise BenchmarkError(f"{folder}: sample {number} has no {name.format(number)}")
+        picture = folder / f"rgb_{number}.png"
         if number in found:
             raise BenchmarkError(f"{picture}: the same sample as {found[number]}")
-        for name in _COMPANIONS:
-            if not (picture.parent / name.format(number)).is_file():
-                raise BenchmarkError(f"{picture}: has no {name.format(number)} beside it")
         found[number] = picture
     if not found:
         raise BenchmarkError(f"{root}: expected rgb_0000000.png and its labels, at any depth")
     files.check_count(root, "samples", len(found), images)
     return [Shot(number, (Sample(picture, number),)) for number, picture in found.items()]
+
+
+def _samples(root: Path) -> set[tuple[Path, str]]:
+    """Folder and number of all samples of which there is any file."""
+    matches = ((path.parent, _FILE.fullmatch(path.name)) for path in root.rglob("*_*.*"))
+    return {(folder, match[1]) for folder, match in matches if match}
 
 
 @dataclasses.dataclass(frozen=True)

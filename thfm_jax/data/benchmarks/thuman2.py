@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from thfm_jax.data.benchmarks import files
-from thfm_jax.data.benchmarks.plausible import PEOPLE
+from thfm_jax.data.benchmarks.plausible import SCANS
 from thfm_jax.data.benchmarks.rendered import LABELS, Conventions, known_normals, open_folder
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.data.benchmarks.shots import Labels, Shot
@@ -46,7 +46,7 @@ def open_thuman2(
     check: bool = True,
 ) -> list[Shot]:
     """The renders in Sapiens2's folders, each a picture by itself; arguments as of `open_hi4d`."""
-    found = open_folder(root, labels, Conventions(unit, axes, PEOPLE if check else None))
+    found = open_folder(root, labels, Conventions(unit, axes, SCANS if check else None))
     files.check_count(root / "rgb", "pictures", len(found), images)
     return [Shot(name, (frame,)) for name, frame in found.items()]
 
@@ -71,7 +71,7 @@ def open_thuman2_views(
     Raises:
       BenchmarkError: a scan lacks a folder, or a view its normals.
     """
-    conventions = Conventions(axes=axes, limits=PEOPLE if check else None)
+    conventions = Conventions(axes=axes, limits=SCANS if check else None)
     scans = sorted(path for path in root.glob("*") if path.is_dir())
     if not scans:
         raise BenchmarkError(f"{root}: expected a folder per scan")
