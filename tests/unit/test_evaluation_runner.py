@@ -166,7 +166,7 @@ def with_nan(value):
         ("matte", lambda x: 255 * x, "expected alpha in .0, 1., but the numbers lie between 0 and"),
         ("densepose", lambda x: 1000 * x, "expected metres on the template, but"),
         ("keypoints2d", lambda x: x / [48, 32, 1], "expected pixels, but the numbers lie"),
-        ("keypoints3d", lambda x: 1000 * x, "expected metres, but the numbers lie between"),
+        ("keypoints3d", lambda x: 1000 * x, "expected metres, not millimetres, but the numbers"),
         ("keypoints3d", lambda x: x[:, :17], "expected 52 joints of .* or 52 of ours .* got 17"),
     ],
 )

@@ -213,7 +213,7 @@ def test_acceleration_skips_frames_that_are_not_scored(written, tmp_path):
 def test_our_joints_are_mapped_onto_the_set_s(name, written, tmp_path):
     ours = {}
     for sequence, points in truth_of(name, written).items():
-        ours[sequence] = np.zeros((len(points), len(joints.NAMES), 3))
+        ours[sequence] = np.repeat(points[:, :1], len(joints.NAMES), axis=1)
         for index, joint in enumerate(find(name).joints.values()):
             ours[sequence][:, joints.INDEX[joint]] = points[:, index]
     found, _ = evaluated(name, written[SETS[name][0]][0], ours, tmp_path)
@@ -233,6 +233,24 @@ def test_predictions_of_another_shape_are_named(written, tmp_path, frames, count
     wrong = {name: points + np.arange(3) for name, points in wrong.items()}
     with pytest.raises(PredictionError, match="14_outdoor_climb"):
         evaluated("emdb1", written[emdb][0], wrong, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "factor, unit", [(10, "decimetres"), (100, "centimetres"), (1000, "millimetres")]
+)
+def test_predictions_in_another_unit_are_named(written, tmp_path, factor, unit):
+    wrong = {name: factor * points for name, points in truth_of("rich", written).items()}
+    with pytest.raises(PredictionError, match=rf"keypoints3d\.npy: expected metres, not {unit}"):
+        evaluated("rich", written[rich][0], wrong, tmp_path)
+
+
+def test_errors_of_single_joints_are_reported(written, tmp_path):
+    wrong = truth_of("h36m_p2", written)
+    for points in wrong.values():
+        points[:, 12] += [0.05, 0, 0]
+    found, _ = evaluated("h36m_p2", written[human36m][0], wrong, tmp_path)
+    assert found["mpjpe_mm.neck"] == pytest.approx(50, abs=1e-2)
+    assert found["mpjpe_mm.left_knee"] < 1e-2
 
 
 # The protocol by hand

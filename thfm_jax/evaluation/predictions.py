@@ -18,6 +18,7 @@ from jaxtyping import UInt8
 
 import thfm_jax
 from thfm_jax import joints
+from thfm_jax.data.benchmarks.persons import PERSON_M, span, unit_of
 from thfm_jax.data.benchmarks.sequence import Sequence as Clip
 from thfm_jax.data.video import IMAGE_FPS, VideoInfo
 from thfm_jax.evaluation.benchmark import Benchmark
@@ -327,6 +328,7 @@ def _likely_unit(task: str, sample: np.ndarray, sequence: Clip) -> str:
             shares = np.abs(sample[..., :2]).max() <= 2
             return "pixels" if shares and min(sequence.height, sequence.width) > 8 else ""
         case "keypoints3d":
-            extent = np.median(np.ptp(sample, axis=1), axis=0).max()
-            return "metres" if not 0.05 <= extent <= 20 else ""
+            size = span(sample)
+            guess = f", not {unit_of(size)}" if size > 0 else ""
+            return f"metres{guess}" if not 0.05 <= size <= PERSON_M[1] else ""
     return ""

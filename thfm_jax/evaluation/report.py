@@ -74,6 +74,13 @@ def figures(
     return {m.name: figure(results, m.name, draws, seed) for m in benchmark.measures}
 
 
+def details(benchmark: Benchmark, results: Sequence[Result]) -> dict[str, float | None]:
+    """Values of what is scored besides the measures, such as errors of single joints."""
+    shown = {measure.name for measure in benchmark.measures}
+    names = dict.fromkeys(name for result in results for name in result.tallies)
+    return {n: figure(results, n, 0, 0)["value"] for n in names if n not in shown}
+
+
 def grouped(
     benchmark: Benchmark, results: Sequence[Result], draws: int, seed: int
 ) -> dict[str, dict[str, Any]]:
@@ -113,6 +120,7 @@ def summary(
         "title": benchmark.title,
         "protocol": benchmark.protocol,
         "figures": figures(benchmark, results, draws, seed),
+        "details": details(benchmark, results),
         "groups": grouped(benchmark, results, draws, seed),
         "intervals": f"{LEVEL:.0%} by bootstrap over sequences, {draws} draws, seed {seed}",
         "sequences": {"scored": len(results), "skipped": sorted(skipped)},

@@ -182,7 +182,7 @@ def score_sequence(
         groups=dict(sequence.groups),
         frames=sequence.frames,
         scored=scored,
-        tallies={m.name: tallies[m.name] for m in benchmark.measures if m.name in tallies},
+        tallies=tallies,
         worst=[(each.frame, each.score) for each in bad],
         trained=source.trained(sequence),
     )
