@@ -1,6 +1,15 @@
 """All benchmarks by name."""
 
-from thfm_jax.evaluation import coco, depth, matting, normals, pose, synth_human, synthetic
+from thfm_jax.evaluation import (
+    coco,
+    densepose,
+    depth,
+    matting,
+    normals,
+    pose,
+    synth_human,
+    synthetic,
+)
 from thfm_jax.evaluation.benchmark import Benchmark
 
 BENCHMARKS: dict[str, Benchmark] = {
@@ -15,6 +24,8 @@ BENCHMARKS: dict[str, Benchmark] = {
         *matting.BENCHMARKS,
         *synth_human.BENCHMARKS,
         coco.COCO,
+        densepose.DENSEPOSE_COCO,
+        densepose.DENSEPOSE_COCO_PARTS,
         *pose.BENCHMARKS,
     )
 }
