@@ -233,7 +233,7 @@ def by_path(tree: Pytree) -> dict[str, jax.Array]:
 def _checksums(tree: Pytree) -> dict[str, int]:
     """Sum modulo 2^32 of each array's words: exact, whatever order devices add them in."""
     leaves = by_path(tree)
-    sums = _sums(list(leaves.values()))
+    sums = _sums(list(leaves.values())) if leaves else ()
     return {name: int(value) for name, value in zip(leaves, sums, strict=True)}
 
 

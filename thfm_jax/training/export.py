@@ -4,19 +4,20 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import Sharding
+from jax.sharding import NamedSharding, Sharding
 
 from thfm_jax import checkpoints
 from thfm_jax.data.prompts import save_features
 from thfm_jax.tasks import TASKS
 from thfm_jax.training import lora
 from thfm_jax.training.recipe import Recipe
-from thfm_jax.training.start import Start
+from thfm_jax.training.start import Start, load
 from thfm_jax.training.state import TrainState
 from thfm_jax.training.step import Builder
 from thfm_jax.types import Pytree
@@ -25,7 +26,7 @@ from thfm_jax.types import Pytree
 def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState) -> None:
     """Writes the model with averaged weights, whole or not at all; replaces an earlier one.
 
-    Its manifest says that it was trained. Adapters are merged into their matrices.
+    Its manifest says that it was trained, unless only its VAE was. Adapters are merged into their matrices.
     """
     params = state.averaged_params
     if recipe.lora:
@@ -36,6 +37,9 @@ def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
     _meet("model directory")
+    if checkpoints.VAE not in params:  # training from latents does without it
+        whole = cast(NamedSharding, state.step.sharding)
+        params |= load(recipe, (checkpoints.VAE,), whole.mesh)
     for part, arrays in params.items():
         checkpoints.save(partial, part, arrays)
     features = _features(recipe, begin, params, whole=state.step.sharding)
@@ -43,7 +47,7 @@ def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState)
         checkpoints.save_config(partial, begin.config, params)
         save_features(partial / checkpoints.PROMPTS, features)
         manifest = {
-            "trained": True,
+            "trained": recipe.objective.stage != "vae",
             "steps": int(state.step),
             "start": str(begin.directory or ""),
         }

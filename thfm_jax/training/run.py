@@ -1,6 +1,9 @@
 """From a recipe to a trained model directory: puts the parts of a training together."""
 
+import contextlib
+import dataclasses
 import functools
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ from jax.sharding import Mesh
 
 from thfm_jax.data import loader
 from thfm_jax.sharding import batch_share, make_mesh, state_sharding
-from thfm_jax.training import loop
+from thfm_jax.training import autoencoder, caching, loop
 from thfm_jax.training.claim import MODEL, claim
 from thfm_jax.training.export import save_model
 from thfm_jax.training.optimizer import make_optimizer, schedule
@@ -21,6 +24,8 @@ from thfm_jax.training.step import Builder, make_step
 from thfm_jax.training.watch import watched
 from thfm_jax.training.wordings import Wordings
 from thfm_jax.types import Batch
+
+_MEASURED = 32  # batches that the statistics of new latents are taken of
 
 StepFn = Callable[[TrainState, Batch], tuple[TrainState, dict[str, jax.Array]]]
 
@@ -38,7 +43,8 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
     Raises:
       ResumeError: the working directory is another recipe's, or cannot be taken up.
       TrainingError: too many steps failed.
-      ValueError: mesh, batch and devices do not fit; or as `loader.batches` and `start`.
+      ValueError: mesh, batch and devices do not fit; or as `loader.batches`, `start`
+        and `caching.check`.
     """
     workdir = Path(workdir).absolute()
     for changed in claim(workdir, given):
@@ -49,6 +55,8 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
     batches = loader.batches(given.loader, *batch_share(mesh, jax.process_index()))
     try:
         with jax.set_mesh(mesh):
+            if given.loader.latents:
+                caching.check(given, mesh)
             begin = start(given, mesh)
             state, step_fn = prepare(given, begin, mesh)
             limits = loop.Limits(given.worst_loss, given.failures)
@@ -58,10 +66,23 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
                 )
             if int(state.step) < given.steps:
                 return None
+            if given.objective.stage == "vae":
+                begin = _standardised(given, begin, state, mesh)
             save_model(workdir / MODEL, given, begin, state)
     finally:
         batches.close()
     return workdir / MODEL
+
+
+def _standardised(given: Recipe, begin: Start, state: TrainState, mesh: Mesh) -> Start:
+    """The model's configuration with the statistics of the latents of the first batches."""
+    model = Builder(begin.config, given.compute).model(state.averaged_params)
+    with contextlib.closing(
+        loader.batches(given.loader, *batch_share(mesh, jax.process_index()))
+    ) as batches:
+        placed = (loop.place(batch, mesh) for batch in itertools.islice(batches, _MEASURED))
+        vae = autoencoder.standardised(begin.config.vae, model.vae, placed)
+    return dataclasses.replace(begin, config=dataclasses.replace(begin.config, vae=vae))
 
 
 def prepare(given: Recipe, begin: Start, mesh: Mesh) -> tuple[TrainState, StepFn]:
