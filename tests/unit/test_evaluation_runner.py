@@ -77,6 +77,14 @@ def test_a_finished_evaluation_does_nothing(data, whole, monkeypatch):
     assert contents(whole) == before
 
 
+def test_kept_predictions_score_the_same(data, whole, tmp_path):
+    evaluate(Job(SETTINGS, data, tmp_path / "kept", model="trivial", keep=True))
+    kept = tmp_path / "kept" / "predictions"
+    evaluate(Job(SETTINGS, data, tmp_path / "out", predictions=kept, label="trivial"))
+    for name in ("table.md", "per_sequence.csv"):
+        assert (tmp_path / "out" / name).read_text() == (whole / name).read_text()
+
+
 def test_two_processes_share_and_equal_one(data, whole, tmp_path):
     first = Job(SETTINGS, data, tmp_path, model="trivial", processes=2)
     assert evaluate(first) is None
