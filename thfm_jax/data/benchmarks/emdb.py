@@ -35,7 +35,7 @@ from thfm_jax.data.benchmarks.joint_regressors import GenderedLandmarks
 from thfm_jax.data.benchmarks.pickles import read_pickle
 from thfm_jax.data.benchmarks.pose_sequence import (
     PoseSequence,
-    check_names,
+    check_count,
     check_shape,
     numbered_pictures,
     to_camera,
@@ -66,7 +66,9 @@ def open_emdb(
     landmarks = GenderedLandmarks(folder, 24, Path(regressor) if regressor else None)
     labels = [(path, _labels(path)) for path in sorted(root.glob("P*/*/*_data.pkl"))]
     found = [_sequence(*item, landmarks) for item in labels if item[1][f"emdb{split}"]]
-    check_names(found, root, _COUNTS[split] if sequences is None else sequences, f"EMDB {split}")
+    names = [sequence.name for sequence in found]
+    expected = _COUNTS[split] if sequences is None else sequences
+    check_count(root, names, expected, f"sequences of EMDB {split}")
     return found
 
 

@@ -16,6 +16,8 @@ from thfm_jax.types import Target
 
 Points = Float[np.ndarray, "T K 3"]
 
+_BLOCK = 32  # frames whose boxes are made at a time
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PoseSequence:
@@ -85,7 +87,11 @@ class PoseSequence:
 
     def boxes(self, frames: slice) -> Float[np.ndarray, "t 4"]:
         """Tight boxes round the person, (x0, y0, x1, y1) in pixels; NaN in frames without one."""
-        return np.where(self.scored[frames, None], self.box(frames), np.nan)
+        start, stop, _ = frames.indices(self.frames)
+        # Some are round all vertices of a body, which take too much memory for many frames.
+        blocks = [self.box(slice(at, min(at + _BLOCK, stop))) for at in range(start, stop, _BLOCK)]
+        boxes = np.concatenate([np.zeros((0, 4)), *blocks])
+        return np.where(self.scored[start:stop, None], boxes, np.nan)
 
 
 def numbered_pictures(folder: Path, names: list[str], label_file: Path) -> tuple[Path, ...]:
@@ -129,18 +135,21 @@ def check_shape(value: object, shape: tuple[int, ...], what: str) -> np.ndarray:
     return array
 
 
-def check_names(sequences: list[PoseSequence], root: Path, expected: int, what: str) -> None:
-    """Raises BenchmarkError for names that stand twice, and for another number of sequences."""
+def check_names(sequences: list[PoseSequence]) -> None:
+    """Raises BenchmarkError for a name that stands twice."""
     seen: dict[str, PoseSequence] = {}
     for sequence in sequences:
-        if sequence.name in seen:
+        if seen.setdefault(sequence.name, sequence) is not sequence:
             raise BenchmarkError(
                 f"{sequence.label_file}: the sequence {sequence.name} is also in "
                 f"{seen[sequence.name].label_file}"
             )
-        seen[sequence.name] = sequence
-    if expected and len(seen) != expected:
+
+
+def check_count(root: Path, found: list[str], expected: int, what: str) -> None:
+    """Raises BenchmarkError unless so many were found; 0 takes what is there, but not nothing."""
+    if not found or (expected and len(found) != expected):
         raise BenchmarkError(
-            f"{root}: expected {expected} sequences of {what}, found {len(seen)} "
-            f"({', '.join(sorted(seen)) or 'none'}); the option sequences=0 takes what is there"
+            f"{root}: expected {expected or 'the'} {what}, found {len(found)} "
+            f"({', '.join(sorted(found)) or 'none'}); the option sequences=0 takes what is there"
         )

@@ -32,7 +32,7 @@ from thfm_jax.data.benchmarks.pickles import read_pickle
 from thfm_jax.data.benchmarks.pose_sequence import (
     PoseSequence,
     box_round,
-    check_names,
+    check_count,
     check_shape,
     numbered_pictures,
     to_camera,
@@ -41,7 +41,7 @@ from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.data.benchmarks.smpl import Bodies, vertices
 
 FPS = 30.0
-_PEOPLE = {"test": 37}
+_SEQUENCES = {"train": 24, "validation": 12, "test": 24}
 _LISTS = ("genders", "betas", "poses", "trans", "campose_valid")
 _GENDERS = {"m": "male", "f": "female"}
 
@@ -61,21 +61,20 @@ def open_threedpw(
       smpl: folder of SMPL_MALE and SMPL_FEMALE; `root/smpl` by default.
       regressor: file of a matrix [17 or 14, 6890]; J_regressor_h36m.npy beside the body models by
         default.
-      sequences: how many people there have to be, by default 37 of the test split; 0 takes what is
-        there.
+      sequences: how many files of labels there have to be, 24 in the test split by default; 0
+        takes what is there.
     """
     folder = Path(smpl) if smpl else root / "smpl"
     matrix = Path(regressor) if regressor else folder / "J_regressor_h36m.npy"
     landmarks = GenderedLandmarks(folder, 14, matrix)
-    found = [
+    paths = sorted((root / "sequenceFiles" / split).glob("*.pkl"))
+    expected = _SEQUENCES.get(split, 0) if sequences is None else sequences
+    check_count(root, [path.stem for path in paths], expected, f"sequences of 3DPW's {split} split")
+    return [
         _sequence(root, path, labels, person, landmarks)
-        for path in sorted((root / "sequenceFiles" / split).glob("*.pkl"))
-        for labels in (_labels(path),)
+        for path, labels in zip(paths, map(_labels, paths), strict=True)
         for person in range(len(labels["poses"]))
     ]
-    expected = _PEOPLE.get(split, 0) if sequences is None else sequences
-    check_names(found, root, expected, f"3DPW's {split} split")
-    return found
 
 
 def _labels(path: Path) -> Mapping[str, Any]:
