@@ -4,13 +4,13 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import NamedSharding, Sharding
+from jax.sharding import Sharding
 
 from thfm_jax import checkpoints
 from thfm_jax.data.prompts import save_features
@@ -38,8 +38,8 @@ def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState)
         partial.mkdir(parents=True)
     _meet("model directory")
     if checkpoints.VAE not in params:  # training from latents does without it
-        whole = cast(NamedSharding, state.step.sharding)
-        params |= load(recipe, (checkpoints.VAE,), whole.mesh)
+        lies: Any = state.step.sharding
+        params |= load(recipe, (checkpoints.VAE,), lies.mesh)
     for part, arrays in params.items():
         checkpoints.save(partial, part, arrays)
     features = _features(recipe, begin, params, whole=state.step.sharding)
