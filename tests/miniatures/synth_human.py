@@ -11,8 +11,8 @@ from tests.miniatures.balls import ball, labels
 BACKGROUND_CM = 65504  # the largest half-precision number
 
 
-def write(root: Path, rng):
-    """{number of the sample: perfect predictions}."""
+def write(root: Path, rng, depth_scale=100.0):
+    """{number of the sample: perfect predictions}; `depth_scale` is the stored unit per metre."""
     truth = {}
     for chunk, number in (
         ("SynthHuman_0000", 7),
@@ -23,7 +23,9 @@ def write(root: Path, rng):
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(shown.rgb).save(folder / f"rgb_{name}.png")
         Image.fromarray(shown.alpha).save(folder / f"alpha_{name}.png")
-        depth_cm = np.where(shown.mask, 100 * shown.depth_m, BACKGROUND_CM).astype(np.float32)
+        depth_cm = np.where(shown.mask, depth_scale * shown.depth_m, BACKGROUND_CM).astype(
+            np.float32
+        )
         _exr(folder / f"depth_{name}.exr", {"Y": depth_cm})
         _exr(folder / f"normal_{name}.exr", {"RGB": shown.normals.astype(np.float32)})
         np.savetxt(folder / f"cam_{name}.txt", [[60, 0, 24], [0, 60, 32], [0, 0, 1]])

@@ -58,7 +58,7 @@ def evaluate(name, root, predictions, folder, **options):
         found, _ = runner.score_sequence(benchmark, sequence, FromFiles(folder))
         for measure, tally in found.tallies.items():
             total[measure] = total[measure] + tally if measure in total else tally
-    assert [measure.name for measure in benchmark.measures] == list(total)
+    assert {measure.name for measure in benchmark.measures} == set(total)
     return {measure: tally.value() for measure, tally in total.items()}
 
 

@@ -264,6 +264,15 @@ def test_synth_human_samples_are_chosen_by_number(tmp_path):
         chosen(first=1, last=0)
 
 
+@pytest.mark.parametrize(
+    "scale, message", [(1, "plausible in m or dm,"), (np.nan, "have no depth")]
+)
+def test_synth_human_depth_of_another_unit_or_of_none_is_named(tmp_path, scale, message):
+    synth_human.write(tmp_path, np.random.default_rng(0), depth_scale=scale)
+    with pytest.raises(BenchmarkError, match=rf"depth_0000007\.exr: .*{message}"):
+        read(open_synth_human(tmp_path))
+
+
 def test_another_pair_of_hi4d_is_named(tmp_path):
     sapiens2.write(tmp_path, "pair00_hug_c4_000001", ball(np.random.default_rng(0)))
     with pytest.raises(BenchmarkError, match="is of pair 0; expected 28, 32, 37"):

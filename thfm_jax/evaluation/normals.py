@@ -37,11 +37,13 @@ def score(predictions, truth, sequence) -> Scores:
         for t in range(len(value))
     ]
     angles = np.concatenate([np.zeros(0), *frames])
-    shares = {
-        f"below_{limit}_percent": Mean.of(100.0 * (angles < limit)) for limit in metrics.LIMITS_DEG
+    share = lambda limit: 100.0 * np.count_nonzero(angles < limit)
+    pooled = {"mean_deg": Mean(float(np.sum(angles)), angles.size)}
+    pooled |= {
+        f"below_{each}_percent": Mean(share(each), angles.size) for each in metrics.LIMITS_DEG
     }
-    pooled = {"mean_deg": Mean.of(angles), "median_deg": Histogram.of(angles, 0, 180, BINS)}
-    return Scores(pooled | shares, np.array([_mean(part) for part in frames]))
+    median = Histogram.of(angles, 0, 180, BINS)
+    return Scores({**pooled, "median_deg": median}, np.array([_mean(part) for part in frames]))
 
 
 def _mean(angles: np.ndarray) -> float:

@@ -25,7 +25,7 @@ SYNTH_HUMAN = Benchmark(
     protocol="Stills that training left out; none are released as such. "
     f"Depth: {depth.PROTOCOL} Normals: {normals.PROTOCOL} Matting: {matting.PROTOCOL}",
     block=1,
-    options={"first": 0, "last": None, "images": None},
+    options={"first": 0, "last": None, "images": None, "check": True},
 )
 
 BENCHMARKS = (SYNTH_HUMAN,)

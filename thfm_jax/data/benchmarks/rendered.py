@@ -110,7 +110,7 @@ def known_depth(
 ) -> tuple[Float[np.ndarray, "H W 1"], Bool[np.ndarray, "H W"]]:
     """Depth in metres, 0 where it is not known, and where it is known; checked."""
     known = inside & np.isfinite(depth) & (depth > 0)
-    _check_known(file, inside, known, "are no numbers above 0")
+    check_known(file, inside, known, "are no numbers above 0")
     metres = np.where(known, depth * plausible.METRES[conventions.unit], 0).astype(np.float32)
     if conventions.limits:
         plausible.check_depth(file, metres, known, conventions.limits, conventions.unit)
@@ -127,11 +127,21 @@ def known_normals(
     turned = np.asarray(normals, np.float32) * np.array(AXES[conventions.axes], np.float32)
     length = np.linalg.norm(turned, axis=-1)
     known = inside & np.isfinite(length) & (length > 1e-6)
-    _check_known(file, inside, known, "have no direction")
+    check_known(file, inside, known, "have no direction")
     if conventions.limits:
         plausible.check_normals(file, turned, known)
     unit = turned / np.where(known, length, 1)[..., None]
     return np.where(known[..., None], unit, 0), known
+
+
+def check_known(file: Path, inside: np.ndarray, known: np.ndarray, why: str) -> None:
+    """Raises BenchmarkError where most of a mask has no label.
+
+    A few holes of a scan are usual, but that is a broken file or one of other conventions.
+    """
+    masked, labelled = np.count_nonzero(inside), np.count_nonzero(known)
+    if 2 * labelled < masked:
+        raise BenchmarkError(f"{file}: {masked - labelled} of {masked} values in the mask {why}")
 
 
 def _depth(file: Path, inside: Bool[np.ndarray, "H W"], conventions: Conventions):
@@ -154,10 +164,3 @@ _READERS = {"depth": _depth, "normals": _normals}
 def _check_shape(file: Path, found: tuple[int, ...], expected: tuple[int, ...]) -> None:
     if found != expected:
         raise BenchmarkError(f"{file}: expected the shape {expected} of its mask, got {found}")
-
-
-def _check_known(file: Path, inside: np.ndarray, known: np.ndarray, why: str) -> None:
-    """A few holes of a scan are usual; a label that mostly lacks is another file, or negative."""
-    masked, labelled = np.count_nonzero(inside), np.count_nonzero(known)
-    if 2 * labelled < masked:
-        raise BenchmarkError(f"{file}: {masked - labelled} of {masked} values in the mask {why}")

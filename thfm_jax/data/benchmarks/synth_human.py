@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 
 from thfm_jax.data.benchmarks import files
 from thfm_jax.data.benchmarks.plausible import PEOPLE, check_depth, check_normals
+from thfm_jax.data.benchmarks.rendered import check_known
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.data.benchmarks.shots import Labels, Shot
 from thfm_jax.data.datasets.container import RecordError
@@ -27,7 +28,11 @@ _FILE = re.compile(r"(?:rgb|alpha|depth|normal|cam)_(\d+)\.(?:png|exr|txt)")
 
 
 def open_synth_human(
-    root: Path, first: int = 0, last: int | None = None, images: int | None = None
+    root: Path,
+    first: int = 0,
+    last: int | None = None,
+    images: int | None = None,
+    check: bool = True,
 ) -> list[Shot]:
     """The samples below `root`, each a picture by itself.
 
@@ -35,6 +40,7 @@ def open_synth_human(
       root: a folder as the download script leaves it, or above such.
       first, last: numbers of the first and the last sample that count.
       images: how many there must be; None for any number.
+      check: whether depth and normals must be plausible for people.
 
     Raises:
       BenchmarkError: there is none, a sample lacks a file or lies there twice.
@@ -53,7 +59,7 @@ def open_synth_human(
     if not found:
         raise BenchmarkError(f"{root}: expected rgb_0000000.png and its labels, at any depth")
     files.check_count(root, "samples", len(found), images)
-    return [Shot(number, (Sample(picture, number),)) for number, picture in found.items()]
+    return [Shot(number, (Sample(picture, number, check),)) for number, picture in found.items()]
 
 
 def _samples(root: Path) -> set[tuple[Path, str]]:
@@ -64,10 +70,16 @@ def _samples(root: Path) -> set[tuple[Path, str]]:
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A still; a `Frame`."""
+    """A still; a `Frame`.
+
+    Attributes:
+      file, number: its picture, and the number in that file's name.
+      check: whether its geometry must be plausible for people.
+    """
 
     file: Path
     number: str
+    check: bool
 
     def size(self) -> tuple[int, int]:
         return files.size(self.file)
@@ -79,13 +91,18 @@ class Sample:
         maps = self._clip().labels
         alpha, depth, normals = maps.alpha[0], maps.depth_m[0], maps.normals[0]
         inside = maps.instance[0] > 0
-        check_depth(self.file.with_name(f"depth_{self.number}.exr"), depth, inside, PEOPLE, "cm")
-        check_normals(self.file.with_name(f"normal_{self.number}.exr"), normals, inside)
+        check_known(self._beside("depth"), alpha >= 0.5, inside, "have no depth or no normal")
+        if self.check:
+            check_depth(self._beside("depth"), depth, inside, PEOPLE, "cm")
+            check_normals(self._beside("normal"), normals, inside)
         return {
             "depth": (depth[..., None], inside),
             "normals": (normals, inside),
             "matte": (alpha[..., None], np.ones_like(inside)),
         }
+
+    def _beside(self, kind: str) -> Path:
+        return self.file.with_name(f"{kind}_{self.number}.exr")
 
     def _clip(self) -> SyntheticClip:
         try:
