@@ -12,12 +12,12 @@ No figure of THFM is known; others reach a PA-MPJPE of 33 to 35 mm.
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config() -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": "3dpw",
-            "options": {"split": "test", "smpl": "", "regressor": ""},
-            "crop": 1.3,  # the person's box fills most of what the model sees
-        }
+    return evaluation(
+        "3dpw",
+        {"split": "test", "smpl": "", "regressor": "", "sequences": -1},
+        crop=1.3,  # the person's box fills most of what the model sees
     )

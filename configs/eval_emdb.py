@@ -13,12 +13,12 @@ centimetres unless a model was trained on joints that SMPL's regressor gives (do
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config(which: str = "1") -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": f"emdb{which}",
-            "options": {"split": int(which), "smpl": "", "regressor": ""},
-            "crop": 1.3,  # the person's box fills most of what the model sees
-        }
+    return evaluation(
+        f"emdb{which}",
+        {"split": int(which), "smpl": "", "regressor": "", "sequences": -1},
+        crop=1.3,  # the person's box fills most of what the model sees
     )

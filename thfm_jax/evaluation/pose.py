@@ -142,7 +142,7 @@ def _benchmark(
 
 
 _BODIES = {"smpl": "", "regressor": ""}
-_COUNTED = {**_BODIES, "sequences": None}
+_COUNTED = {**_BODIES, "sequences": -1}
 
 EMDB1 = _benchmark("emdb1", "EMDB-1", "smpl24", SMPL_HIPS, open_emdb, {"split": 1, **_COUNTED}, 30)
 # The poses of EMDB 2 seen from its camera; its own measures are of paths in the world, which need a

@@ -48,7 +48,7 @@ _COUNTS = {1: 17, 2: 25}
 
 
 def open_emdb(
-    root: Path, split: int = 1, smpl: str = "", regressor: str = "", sequences: int | None = None
+    root: Path, split: int = 1, smpl: str = "", regressor: str = "", sequences: int = -1
 ) -> list[PoseSequence]:
     """The sequences of EMDB 1 or 2.
 
@@ -58,7 +58,8 @@ def open_emdb(
       smpl: folder of the body models, SMPL_NEUTRAL and those of the genders that occur; `root/smpl`
         by default.
       regressor: file of a matrix [24, 6890]; SMPL_NEUTRAL's own by default.
-      sequences: how many there have to be, 17 or 25 by default; 0 takes what is there.
+      sequences: how many there have to be; below 0 the 17 or 25 that were released, 0 takes what
+        is there.
     """
     if split not in _COUNTS:
         raise BenchmarkError(f"{root}: EMDB has the splits 1 and 2, not {split}")
@@ -67,7 +68,7 @@ def open_emdb(
     labels = [(path, _labels(path)) for path in sorted(root.glob("P*/*/*_data.pkl"))]
     found = [_sequence(*item, landmarks) for item in labels if item[1][f"emdb{split}"]]
     names = [sequence.name for sequence in found]
-    expected = _COUNTS[split] if sequences is None else sequences
+    expected = _COUNTS[split] if sequences < 0 else sequences
     check_count(root, names, expected, f"sequences of EMDB {split}")
     return found
 

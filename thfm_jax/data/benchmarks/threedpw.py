@@ -51,7 +51,7 @@ def open_threedpw(
     split: str = "test",
     smpl: str = "",
     regressor: str = "",
-    sequences: int | None = None,
+    sequences: int = -1,
 ) -> list[PoseSequence]:
     """Each person of the sequences of a split.
 
@@ -61,14 +61,14 @@ def open_threedpw(
       smpl: folder of SMPL_MALE and SMPL_FEMALE; `root/smpl` by default.
       regressor: file of a matrix [17 or 14, 6890]; J_regressor_h36m.npy beside the body models by
         default.
-      sequences: how many files of labels there have to be, 24 in the test split by default; 0
-        takes what is there.
+      sequences: how many files of labels there have to be; below 0 as many as were released, 24
+        in the test split, 0 takes what is there.
     """
     folder = Path(smpl) if smpl else root / "smpl"
     matrix = Path(regressor) if regressor else folder / "J_regressor_h36m.npy"
     landmarks = GenderedLandmarks(folder, 14, matrix)
     paths = sorted((root / "sequenceFiles" / split).glob("*.pkl"))
-    expected = _SEQUENCES.get(split, 0) if sequences is None else sequences
+    expected = _SEQUENCES.get(split, 0) if sequences < 0 else sequences
     check_count(root, [path.stem for path in paths], expected, f"sequences of 3DPW's {split} split")
     return [
         _sequence(root, path, labels, person, landmarks)
