@@ -138,9 +138,23 @@ class Recipe:
 
 
 def from_config(config: ml_collections.ConfigDict | Mapping[str, Any]) -> Recipe:
-    """The recipe that a configuration file describes; ValueError names a misspelt key."""
+    """The recipe that a configuration file describes; ValueError names a misspelt key.
+
+    An entry "data", which a command line changes more easily than what lies in lists, is the path
+    of all stored sources that name none.
+    """
     plain = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else dict(config)
+    data = plain.pop("data", None)
+    for part in ("loader", "evaluation"):
+        if data and plain.get(part):
+            plain[part] = _reading(plain[part], data)
     return config_lib.build(Recipe, plain)
+
+
+def _reading(given: Mapping[str, Any], data: str) -> dict[str, Any]:
+    """A loader's entries with a path for the stored sources that have none."""
+    where = lambda source: {} if source.get("kind") == "live" else {"path": data}
+    return {**given, "sources": [{**where(s), **s} for s in given.get("sources", ())]}
 
 
 def to_json(recipe: Recipe) -> str:
