@@ -1,6 +1,7 @@
 """Files of an evaluation set: found by their names, and read, or named with what is wrong."""
 
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def array(file: Path, key: str) -> np.ndarray:
         return stored if isinstance(stored, np.ndarray) else stored[key]
     except KeyError as error:
         raise BenchmarkError(f"{file}: expected an array named {key!r}") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise BenchmarkError(f"{file}: {error}") from error
 
 
