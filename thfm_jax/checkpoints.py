@@ -176,8 +176,10 @@ def _model_directory(directory: str | Path) -> Path:
     directory = Path(directory).absolute()
     unfinished = directory.with_name(directory.name + PARTIAL_SUFFIX)
     if not directory.is_dir():
-        hint = f"; {unfinished} is an unfinished conversion" if unfinished.is_dir() else ""
-        raise CheckpointError(f"there is no model directory {directory}{hint}")
+        hint = "experiments.convert makes one of released weights: docs/convert.md"
+        if unfinished.is_dir():
+            hint = f"{unfinished} is an unfinished conversion"
+        raise CheckpointError(f"there is no model directory {directory}; {hint}")
     if directory.name.endswith(PARTIAL_SUFFIX):
         raise CheckpointError(f"{directory} is unfinished: run the same conversion again")
     if not (directory / CONFIG).is_file():
