@@ -11,15 +11,15 @@ No figure of THFM is known. Figures with detected boxes are lower than with anno
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config() -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": "coco_keypoints",
-            "options": {},
-            "crop": 1.25,
-            "length": 1,  # the people of a picture are no video
-            "overlap": 0,
-            "draws": 100,  # each sorts all detections anew
-        }
+    return evaluation(
+        "coco_keypoints",
+        {},
+        crop=1.25,
+        length=1,  # the people of a picture are no video
+        overlap=0,
+        draws=100,  # each sorts all detections anew
     )

@@ -13,14 +13,19 @@ decimetres, `--config.options.unit` says what your files are in.
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config(which: str = "full_body") -> ConfigDict:
-    return ConfigDict(
+    return evaluation(
+        f"goliath_{which}",
         {
-            "benchmark": f"goliath_{which}",
-            "options": {
-                "split": which.removesuffix("_normals"),
-                **({"axes": "viewer"} if which.endswith("_normals") else {"unit": "m"}),
-            },
-        }
+            "split": which.removesuffix("_normals"),
+            "subjects": 4,
+            "cameras": 12,
+            "frames": 16,
+            "fps": 30.0,
+            "check": True,
+            **({"axes": "viewer"} if which.endswith("_normals") else {"unit": "m"}),
+        },
     )

@@ -11,11 +11,16 @@ Published for THFM: normals, mean angular error 11.01 degrees.
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config(which: str = "normals") -> ConfigDict:
-    return ConfigDict(
+    return evaluation(
+        f"hi4d_{which}",
         {
-            "benchmark": f"hi4d_{which}",
-            "options": {"axes": "viewer"} if which == "normals" else {"unit": "m"},
-        }
+            "images": 1195,
+            "clips": False,
+            "check": True,
+            **({"axes": "viewer"} if which == "normals" else {"unit": "m"}),
+        },
     )

@@ -12,12 +12,12 @@ Published for THFM, protocol 2: PA-MPJPE 27.7 mm.
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config(which: str = "p2") -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": f"h36m_{which}",
-            "options": {"protocol": int(which[1]), "annotations": ""},
-            "crop": 1.3,  # the person's box fills most of what the model sees
-        }
+    return evaluation(
+        f"h36m_{which}",
+        {"protocol": int(which[1]), "annotations": ""},
+        crop=1.3,  # the person's box fills most of what the model sees
     )

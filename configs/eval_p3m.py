@@ -11,11 +11,11 @@ No figure of THFM is known; DAViD-L reaches a SAD of 12.65 (P) and 14.83 (NP) th
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config(which: str = "p") -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": f"p3m_500_{which}",
-            "options": {},
-        }
+    return evaluation(
+        f"p3m_500_{which}",
+        {"split": f"P3M-500-{which.upper()}", "images": 500},
     )

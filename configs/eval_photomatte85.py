@@ -11,11 +11,11 @@ Published for THFM: MSE 0.0009, over backgrounds that nobody has named.
 
 from ml_collections import ConfigDict, config_dict
 
+from configs.evaluation import evaluation
+
 
 def get_config() -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": "photomatte85",
-            "options": {"backgrounds": config_dict.placeholder(str)},
-        }
+    return evaluation(
+        "photomatte85",
+        {"backgrounds": config_dict.placeholder(str), "images": 85},
     )

@@ -10,11 +10,11 @@ No figure of THFM is known; DAViD-L reaches a SAD of 78.17 thousand pixels.
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config() -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": "ppm100",
-            "options": {"pictures": "image", "mattes": "matte"},
-        }
+    return evaluation(
+        "ppm100",
+        {"pictures": "image", "mattes": "matte", "images": 100},
     )

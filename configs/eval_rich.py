@@ -13,12 +13,12 @@ unless a model was trained on joints that SMPL's regressor gives (docs/tasks.md)
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config() -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": "rich",
-            "options": {"split": "test", "smpl": "", "smplx_to_smpl": "", "regressor": ""},
-            "crop": 1.3,  # the person's box fills most of what the model sees
-        }
+    return evaluation(
+        "rich",
+        {"split": "test", "smpl": "", "smplx_to_smpl": "", "regressor": ""},
+        crop=1.3,  # the person's box fills most of what the model sees
     )

@@ -11,11 +11,16 @@ No figure is published.
 
 from ml_collections import ConfigDict, config_dict
 
+from configs.evaluation import evaluation
+
 
 def get_config() -> ConfigDict:
-    return ConfigDict(
+    return evaluation(
+        "synth_human",
         {
-            "benchmark": "synth_human",
-            "options": {"first": 0, "last": config_dict.placeholder(int)},
-        }
+            "first": 0,
+            "last": config_dict.placeholder(int),
+            "images": config_dict.placeholder(int),
+            "check": True,
+        },
     )

@@ -11,13 +11,11 @@ or, with nothing stored, `--config.options.live=200` in place of `--data` and of
 
 from ml_collections import ConfigDict
 
+from configs.evaluation import evaluation
+
 
 def get_config() -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": "synthetic_multi",
-            "options": {"live": 0, "seed": 0, "settings": {}},
-            "draws": 1000,
-            "worst": 20,
-        }
+    return evaluation(
+        "synthetic_multi",
+        {"split": "test_multi", "live": 0, "seed": 0, "settings": {}},
     )

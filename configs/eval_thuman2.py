@@ -10,13 +10,23 @@ thfm_jax/data/benchmarks/thuman2.py. `--config=configs/eval_thuman2.py:depth` ta
 Nobody's renders are published, so that figures of different authors are not of the same pictures.
 """
 
-from ml_collections import ConfigDict
+from typing import Any
+
+from ml_collections import ConfigDict, config_dict
+
+from configs.evaluation import evaluation
 
 
 def get_config(which: str = "normals") -> ConfigDict:
-    return ConfigDict(
-        {
-            "benchmark": f"thuman2_{which}",
-            "options": {"unit": "m"} if which == "depth" else {"axes": "viewer"},
-        }
+    return evaluation(
+        f"thuman2_{which}",
+        _options(which),
     )
+
+
+def _options(which: str) -> dict[str, Any]:
+    if which == "views_normals":
+        names = {"render": "render", "normals": "norm_F", "axes": "viewer"}
+        return {**names, "subjects": config_dict.placeholder(int), "check": True}
+    unit = {"unit": "m"} if which == "depth" else {"axes": "viewer"}
+    return {**unit, "images": config_dict.placeholder(int), "check": True}

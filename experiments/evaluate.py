@@ -17,6 +17,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 from tqdm import tqdm
 
+import thfm_jax
 from configs import published
 from thfm_jax import config, predict
 from thfm_jax.checkpoints import CheckpointError
@@ -61,6 +62,7 @@ def run() -> None:
         process=_PROCESS_ID.value,
         processes=_PROCESSES.value,
         command=shlex.join(sys.argv),
+        version=thfm_jax.__version__,
     )
     with tqdm(unit="frame", disable=None if job.process == 0 else True) as bar:
 

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int, UInt8
 from PIL import Image
 
 from thfm_jax.tasks import TASKS
+from thfm_jax.tasks.densepose import BACKGROUND, BOX_M
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +62,9 @@ class Crops:
     def paste(self, values: Mapping[str, np.ndarray], start: int) -> dict[str, np.ndarray]:
         """Predictions of the squares of frames from `start` on as predictions of the frames.
 
-        Outside the square depth is the farthest in it, all else 0. Joints in space stay as they
-        are: relative to the root, along the axes of a camera that looks at the square's middle.
+        Outside the square depth is the farthest in it, dense pose says background, all else is 0.
+        Joints in space stay as they are: relative to the root, along the axes of a camera that
+        looks at the square's middle.
         """
         return {
             task: np.stack([self._paste(task, x, start + at) for at, x in enumerate(value)])
@@ -80,7 +82,7 @@ class Crops:
         whole = np.empty((*self.size, channels.shape[-1]), np.float32)
         for channel in range(channels.shape[-1]):
             layer = channels[..., channel].astype(np.float32)
-            fill = float(layer.max()) if task == "depth" else 0.0
+            fill = {"depth": float(layer.max()), "densepose": BACKGROUND * BOX_M}.get(task, 0.0)
             canvas = Image.new("F", self.size[::-1], fill)
             resized = Image.fromarray(layer).resize((side, side), Image.Resampling.BILINEAR)
             canvas.paste(resized, (int(left), int(top)))

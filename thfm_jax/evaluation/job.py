@@ -11,6 +11,7 @@ and what `results` lists, by which a stopped evaluation goes on.
 import dataclasses
 import hashlib
 import json
+import math
 import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,6 @@ from typing import Any
 import jax
 import numpy as np
 
-import thfm_jax
 from thfm_jax import checkpoints, predict
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.data.benchmarks.sequence import Sequence as Clip
@@ -51,7 +51,7 @@ class Job:
       skip_missing: score the sequences that have predictions, and count the others.
       keep: keep the model's predictions in OUTPUT/predictions.
       process, processes: which share this process takes.
-      command: for the record.
+      command, version: how the program was called, and its version, for the record.
     """
 
     settings: Settings
@@ -66,6 +66,7 @@ class Job:
     process: int = 0
     processes: int = 1
     command: str = ""
+    version: str = ""
 
 
 def evaluate(
@@ -156,12 +157,12 @@ def _sources(job: Job, most: int) -> list[Source]:
 
     def source(model: Any, device: jax.Device | None) -> FromModel:
         windows = settings.area, settings.length, settings.overlap
-        return FromModel(model, *windows, settings.crop, keep, device)
+        return FromModel(model, *windows, settings.crop, keep, device, job.version)
 
     if job.model == TRIVIAL:
         return [source(Trivial(), None)]
     devices = jax.local_devices()
-    if settings.mesh:
+    if math.prod(settings.mesh.values()) > 1:
         mesh = make_mesh(**settings.mesh, devices=devices)
         return [source(predict.load(job.model, mesh=mesh), None)]
     sources: list[Source] = []
@@ -191,7 +192,7 @@ def _report(
     data |= {
         "label": label,
         "settings": dataclasses.asdict(settings),
-        "versions": versions(),
+        "versions": versions(job.version),
         "command": job.command,
     }
     table = report.rows(benchmark, data["figures"], label, published)
@@ -218,10 +219,10 @@ def _finish_gallery(
     write_text(folder.root / "gallery" / "index.html", page)
 
 
-def versions() -> dict[str, str]:
+def versions(thfm_jax: str) -> dict[str, str]:
     """Of what computes the figures."""
     return {
-        "thfm_jax": thfm_jax.__version__,
+        "thfm_jax": thfm_jax,
         "jax": jax.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),

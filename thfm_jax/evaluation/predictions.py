@@ -16,7 +16,6 @@ import jax
 import numpy as np
 from jaxtyping import UInt8
 
-import thfm_jax
 from thfm_jax import joints
 from thfm_jax.data.benchmarks.persons import PERSON_M, span, unit_of
 from thfm_jax.data.benchmarks.sequence import Sequence as Clip
@@ -25,6 +24,7 @@ from thfm_jax.evaluation.benchmark import Benchmark
 from thfm_jax.evaluation.crops import Crops
 from thfm_jax.outputs import PredictionWriter
 from thfm_jax.tasks import TASKS
+from thfm_jax.tasks.densepose import BACKGROUND, BOX_M
 from thfm_jax.types import Target
 
 Values = dict[str, np.ndarray]
@@ -69,6 +69,7 @@ class FromModel:
       keep: folder that takes the predictions in the layout of `outputs`, one folder for each
         sequence; None keeps none.
       device: that the model is on; None for the default, or for several.
+      version: of the program, for what is kept.
     """
 
     model: Streamer
@@ -78,6 +79,7 @@ class FromModel:
     crop: float = 0.0
     keep: Path | None = None
     device: jax.Device | None = None
+    version: str = ""
 
     def trained(self, sequence: Clip) -> bool:
         """False where the model's weights are random."""
@@ -128,7 +130,7 @@ class FromModel:
             VideoInfo(sequence.name, frames, frames, fps, sequence.height, sequence.width),
             benchmark.tasks,
             model=self.model.name,
-            version=thfm_jax.__version__,
+            version=self.version,
             trained=self.model.trained,
             windows={},
             overwrite=True,
@@ -142,7 +144,7 @@ class FromFiles:
     Attributes:
       root: the folder.
       fill: whether what is not finite is scored as a bad prediction instead of refused: depth as
-        the block's farthest, all else as 0.
+        the block's farthest, dense pose as background, all else as 0.
     """
 
     root: Path
@@ -294,8 +296,9 @@ def _filled(task: str, value: np.ndarray) -> np.ndarray:
     finite = np.isfinite(value)
     if finite.all():
         return value
-    far = value[finite].max() if task == "depth" and finite.any() else 0
-    return np.where(finite, value, np.float32(far))
+    far = value[finite].max(initial=0)
+    bad = {"depth": far, "densepose": BACKGROUND * BOX_M}.get(task, 0.0)
+    return np.where(finite, value, np.float32(bad))
 
 
 def _check_unit(task: str, array: np.ndarray, sequence: Clip, file: Path) -> None:

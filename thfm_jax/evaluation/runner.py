@@ -36,7 +36,8 @@ class Settings:
       options: of its reader.
       area, length, overlap: of the model's windows, see `predict.Predictor.stream`.
       crop: 0 for whole frames; else, where the set has boxes, squares so many times a box's side.
-      mesh: sizes of mesh axes to spread the model over; empty for one whole model on each device.
+      mesh: sizes of the axes of a mesh that a model is spread over; where their product is 1, each
+        device has a whole model.
       draws, seed: of the bootstrap.
       worst: how many of the worst frames are shown.
     """
