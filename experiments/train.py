@@ -7,9 +7,11 @@ Started again with the same flags it goes on from its last checkpoint. The confi
 host, with --distributed; on GPU clusters give --coordinator, --processes and --process_id instead.
 
 Exit status: 0 trained, 1 an error that starting again would not cure, 143 stopped by SIGTERM and
-saved, 144 another process died. After the last two the same command goes on. docs/training.md.
+saved, 144 another process was lost. After the last two the same command, on all hosts, goes on.
+docs/training.md.
 """
 
+import os
 import sys
 
 import jax
@@ -22,7 +24,8 @@ from thfm_jax.training import recipe, run
 from thfm_jax.training.checkpoint import ResumeError
 from thfm_jax.training.loop import TrainingError
 
-STOPPED, LEFT_ALONE = 143, 144  # exit status; 143 is what a shell says of who dies of SIGTERM
+# Exit statuses; the first is what a shell says of a process that SIGTERM ended.
+STOPPED, LEFT_ALONE = 143, 144
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this training.", required=True)
@@ -44,6 +47,7 @@ def main(_) -> None:
             _PROCESSES.value,
             _PROCESS_ID.value,
             heartbeat_timeout_seconds=_HEARTBEAT.value,
+            shutdown_timeout_seconds=_HEARTBEAT.value,
         )
     logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it writes
     try:
@@ -64,6 +68,16 @@ def main(_) -> None:
             model = run.train(given, _WORKDIR.value, progress)
     except (ValueError, OSError, CheckpointError, ResumeError, TrainingError) as error:
         sys.exit(f"error: {error}")
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1 or str(error).startswith("RESOURCE_EXHAUSTED"):
+            raise
+        print(
+            f"error: another process was lost: {str(error).splitlines()[0]}. The last checkpoint "
+            "is whole: start the same command on all hosts again",
+            file=sys.stderr,
+            flush=True,
+        )
+        os._exit(LEFT_ALONE)  # JAX would wait for the others at exit
     if model is None:
         print("stopped before the last step, and saved: the same command goes on")
         sys.exit(STOPPED)

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jax.sharding import NamedSharding, PartitionSpec
 
 from thfm_jax.sharding import make_mesh
-from thfm_jax.training.checkpoint import Checkpoints, ResumeError
+from thfm_jax.training.checkpoint import Checkpoints, ResumeError, _checksums
 from thfm_jax.training.state import init_state
 
 PARAMS = {
@@ -124,3 +126,17 @@ def test_other_frozen_parameters_are_refused(tmp_path):
     other = {**PARAMS, "vae": {"c": np.zeros(2, np.float32)}}
     with pytest.raises(ResumeError, match="frozen parameters are not those"):
         Checkpoints(tmp_path).restore(fresh(params=other))
+
+
+@given(st.integers(0, 3), st.integers(0, 31), st.integers(0, 2**31 - 1))
+def test_a_checksum_tells_any_change_of_one_bit_and_words_that_changed_places(place, bit, seed):
+    words = np.random.default_rng(seed).integers(0, 2**32, (2, 2), np.uint32)
+    changed = words.copy()
+    changed.flat[place] ^= np.uint32(1 << bit)
+    moved = np.array([[words[0, 1], words[0, 0]], words[1]])
+    whole, flipped, swapped = (
+        _checksums({"a": jnp.asarray(x.view(np.float32))}) for x in (words, changed, moved)
+    )
+    assert flipped != whole
+    if (int(words[0, 0]) - int(words[0, 1])) % 2**31:
+        assert swapped != whole

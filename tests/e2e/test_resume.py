@@ -1,0 +1,129 @@
+"""A training that is killed, moved or told to stop ends as if nothing had happened to it."""
+
+import json
+import signal
+import time
+from pathlib import Path
+from subprocess import TimeoutExpired
+
+import numpy as np
+import pytest
+
+from tests.e2e import small_config
+from tests.e2e.trainings import Training, assert_same_bits, saved, succeed
+
+pytestmark = pytest.mark.slow
+
+STEPS = 12
+FLAGS = (f"--config.steps={STEPS}",)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Clips and a model to train, and programs that were compiled before."""
+    folder = tmp_path_factory.mktemp("trainings")
+    small_config.lay_out(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(folder) -> Path:
+    """The working directory of a training that nothing happened to."""
+    return succeed(Training(folder, folder / "whole", *FLAGS, frames=5)).workdir
+
+
+def losses(workdir: Path) -> dict[int, set[float]]:
+    """What was logged of each step, over all starts."""
+    found: dict[int, set[float]] = {}
+    for line in (workdir / "metrics.jsonl").read_text().splitlines():
+        line = json.loads(line)
+        found.setdefault(line["step"], set()).add(line["loss"])
+    return found
+
+
+def test_killed_at_20_random_moments_it_ends_with_the_same_bits(folder, whole):
+    """Moments are uniform over a start's time: imports, restoring, tracing, steps, saving, export.
+
+    A training that ends before its moment is compared, and the next kills happen to a new one.
+    """
+    start = time.monotonic()
+    succeed(Training(folder, folder / "again", *FLAGS, frames=5))
+    seconds = time.monotonic() - start
+    assert_same_bits(folder / "again", whole, STEPS)
+    rng = np.random.default_rng(0)
+    kills, resumed, workdir = 0, 0, folder / "killed_0"
+    while kills < 20:
+        training = Training(folder, workdir, *FLAGS, frames=5)
+        try:
+            statuses = training.wait(rng.uniform(0, seconds))
+            assert statuses == [0], training.output()
+            assert_same_bits(workdir, whole, STEPS)
+            workdir = folder / f"killed_{kills}"
+        except TimeoutExpired:
+            kills += 1
+        resumed += "resumed at step" in training.output()
+    succeed(Training(folder, workdir, *FLAGS, frames=5))
+    assert_same_bits(workdir, whole, STEPS)
+    assert resumed
+    expected = losses(whole)
+    for killed in folder.glob("killed_*/"):
+        assert losses(killed) == expected
+
+
+@pytest.mark.parametrize("axis", ["data", "fsdp"])
+def test_two_processes_of_which_both_or_one_are_killed_end_with_the_same_bits(folder, axis):
+    """Whoever is left ends by itself, and says why."""
+    mesh = (f"--config.mesh.data={2 if axis == 'data' else 1}", f"--config.mesh.fsdp={-1}")
+    flags = (*FLAGS, *mesh, "--config.loader.workers=0", "--heartbeat_timeout=10")
+    start = lambda name: Training(folder, folder / f"{axis}_{name}", *flags, processes=2)
+    whole = succeed(start("whole")).workdir
+    rng = np.random.default_rng(0)
+    for victims in ((0, 1), (0,), (1,)):
+        training = start("killed")
+        training.wait_for(training.step + int(rng.integers(1, 4)))
+        time.sleep(rng.uniform(0, 0.5))
+        for victim in victims:
+            training.processes[victim].kill()
+        statuses = training.wait(120)
+        for survivor in {0, 1} - set(victims):
+            # JAX's own watch, which aborts, may be the first to notice.
+            message = {144: "another process was lost", -6: "another task died"}
+            assert message[statuses[survivor]] in training.output(survivor)
+    assert "resumed at step" in succeed(start("killed")).output()
+    assert_same_bits(folder / f"{axis}_killed", whole, STEPS)
+
+
+def test_it_goes_on_on_any_mesh_and_says_what_changes(folder, whole):
+    """Eight devices, one, and two processes: the state is what was saved, bit by bit."""
+    meshes = [
+        ("data 8", {"devices": 8}, ()),
+        ("data 2 x fsdp 2 x tensor 2", {"devices": 8}, ("fsdp=2", "tensor=2")),
+        ("one device", {}, ()),
+        ("fsdp 2", {"processes": 2}, ("data=1", "fsdp=2")),
+        ("data 8", {"devices": 8}, ()),
+    ]
+    workdir, before = folder / "moved", None
+    for index, (name, machine, sizes) in enumerate(meshes):
+        steps = 2 * index + 2
+        flags = (f"--config.steps={steps}", *(f"--config.mesh.{size}" for size in sizes))
+        output = succeed(Training(folder, workdir, *flags, frames=5, **machine)).output()
+        if before:
+            assert f"resumed at step {steps - 2}" in output
+            assert f"mesh: {before} -> {name}" in output and "up to rounding" in output
+        before = name
+    for name, array in saved(whole, STEPS - 2).items():
+        np.testing.assert_allclose(saved(workdir, STEPS - 2)[name], array, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_told_to_stop_it_saves_and_goes_on_later(folder, processes):
+    """SIGTERM to one process is enough."""
+    workdir = folder / f"stopped_{processes}"
+    flags = ("--config.steps=100000", "--config.every.save=0", "--config.loader.workers=0")
+    training = Training(folder, workdir, *flags, processes=processes)
+    training.wait_for(3)
+    training.processes[-1].send_signal(signal.SIGTERM)
+    assert set(training.wait(120)) == {143}, training.output()
+    (step,) = (int(path.name) for path in (workdir / "checkpoints").iterdir())
+    assert step >= 3
+    assert f"step {step}" in training.output()
