@@ -79,7 +79,6 @@ def main(_) -> None:
         )
         os._exit(LEFT_ALONE)  # JAX would wait for the others at exit
     if model is None:
-        print("stopped before the last step, and saved: the same command goes on")
         sys.exit(STOPPED)
     print(f"the model is in {model}")
 

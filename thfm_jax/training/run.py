@@ -17,6 +17,7 @@ from thfm_jax.training import autoencoder, caching, loop
 from thfm_jax.training.claim import MODEL, claim
 from thfm_jax.training.export import save_model
 from thfm_jax.training.optimizer import make_optimizer, schedule
+from thfm_jax.training.placing import place
 from thfm_jax.training.recipe import Recipe
 from thfm_jax.training.start import Start, start
 from thfm_jax.training.state import TrainState, init_state
@@ -65,6 +66,8 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
                     state, step_fn, batches, mesh, workdir, given.steps, given.every, limits, hooks
                 )
             if int(state.step) < given.steps:
+                if jax.process_index() == 0:
+                    print(f"stopped at step {int(state.step)}, which is saved", flush=True)
                 return None
             if given.objective.stage == "vae":
                 begin = _standardised(given, begin, state, mesh)
@@ -80,7 +83,7 @@ def _standardised(given: Recipe, begin: Start, state: TrainState, mesh: Mesh) ->
     with contextlib.closing(
         loader.batches(given.loader, *batch_share(mesh, jax.process_index()))
     ) as batches:
-        placed = (loop.place(batch, mesh) for batch in itertools.islice(batches, _MEASURED))
+        placed = (place(batch, mesh) for batch in itertools.islice(batches, _MEASURED))
         vae = autoencoder.standardised(begin.config.vae, model.vae, placed)
     return dataclasses.replace(begin, config=dataclasses.replace(begin.config, vae=vae))
 
