@@ -113,7 +113,7 @@ def run(
       sources: one for each device.
       folder: takes the results.
       worst: how many frames the gallery shows.
-      done: is called after each sequence, from any thread.
+      done: is called after each sequence, from one thread at a time.
 
     Raises:
       BenchmarkError, PredictionError: of the first sequence that cannot be scored.
@@ -138,7 +138,8 @@ def run(
                 except BaseException:
                     failed.set()
                     raise
-                done(sequence)
+                with lock:
+                    done(sequence)
 
     with ThreadPoolExecutor(len(sources)) as pool:
         for future in [pool.submit(work, source) for source in sources]:
@@ -153,7 +154,7 @@ def _score(
     for each in bad:
         if board.admit(each.score):
             frame = sequence.pictures(slice(each.frame, each.frame + 1))[0]
-            title = f"{sequence.name} #{each.frame}: {benchmark.measures[0].label} {each.score:.4g}"
+            title = f"{sequence.name} #{each.frame}: {each.score:.4g}"
             picture = gallery.draw(frame, each.predictions, each.truth, benchmark, title)
             folder.write_picture(sequence.name, each.frame, picture)
     folder.write(result)
