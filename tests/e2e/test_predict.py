@@ -130,6 +130,16 @@ def test_values_keep_their_promises(predictor, frames):
     assert all(value.dtype == np.float32 for value in values.values())
 
 
+def test_everywhere_adds_values_where_nobody_is_and_changes_no_other(predictor, frames):
+    masked = predictor(frames).values
+    blocks = [values for _, values in predictor.stream(frames, everywhere=True)]
+    for task, value in masked.items():
+        whole = np.concatenate([block[task] for block in blocks])
+        assert np.isfinite(whole).all()
+        kept = np.isfinite(value) if task != "normals" else value != 0
+        np.testing.assert_array_equal(whole[kept], value[kept])
+
+
 def test_any_subset_of_tasks_gives_the_same_from_one_program(predictor, frames):
     everything = predictor(frames).values
     before = predictor.compiled._cache_size()
