@@ -14,6 +14,8 @@ from thfm_jax.data.benchmarks.coco import open_coco
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.evaluation import coco
 from thfm_jax.evaluation.benchmark import open_benchmark
+from thfm_jax.evaluation.predictions import FromFiles
+from thfm_jax.evaluation.runner import score_sequence
 from thfm_jax.evaluation.tally import from_json
 
 # Where pycocotools' ten figures hold ours.
@@ -98,6 +100,21 @@ def test_frames_are_the_people_to_predict(sequences):
 def test_perfect_predictions_score_perfectly(sequences):
     figures = score(sequences, perfect(sequences))
     assert figures == pytest.approx(dict.fromkeys(STATS, 1.0), abs=1e-12)
+
+
+def test_perfect_files_score_perfectly(sequences, tmp_path):
+    totals = {}
+    for name, joints in perfect(sequences).items():
+        (tmp_path / "predictions" / name).mkdir(parents=True)
+        np.save(tmp_path / "predictions" / name / "keypoints2d.npy", joints)
+    for sequence in sequences:
+        result, worst = score_sequence(coco.COCO, sequence, FromFiles(tmp_path / "predictions"))
+        assert result.scored == sequence.frames
+        assert [each.score for each in worst] == pytest.approx([1] * sequence.frames)
+        for name, tally in result.tallies.items():
+            totals[name] = totals[name] + tally if name in totals else tally
+    figures = {name: tally.value() for name, tally in totals.items()}
+    assert figures == pytest.approx(dict.fromkeys(STATS, 1.0), abs=1e-6)
 
 
 def test_a_joint_that_is_off_costs_its_share_of_the_oks(sequences):

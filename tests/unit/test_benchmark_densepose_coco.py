@@ -17,6 +17,8 @@ from thfm_jax.data.synthetic import parts
 from thfm_jax.data.synthetic.bodies.template import Template
 from thfm_jax.evaluation import densepose
 from thfm_jax.evaluation.benchmark import open_benchmark
+from thfm_jax.evaluation.predictions import FromFiles
+from thfm_jax.evaluation.runner import score_sequence
 from thfm_jax.evaluation.tally import from_json
 
 JSON = "annotations/densepose_coco_2014_minival.json"
@@ -72,6 +74,18 @@ def test_perfect_predictions_score_perfectly(made):
     best = dict.fromkeys(("gps", "gpsm", "ar", "auc10", "auc30"), 1.0)
     assert found == pytest.approx(best | {"canonical_mean_m": 0, "canonical_median_m": 0}, abs=3e-4)
     assert found["canonical_mean_m"] < 1e-6
+
+
+def test_perfect_files_score_perfectly(made):
+    root, _, predictions, _ = made
+    for sequence in opened(root):
+        (root / "predictions" / sequence.name).mkdir(parents=True)
+        np.save(root / "predictions" / sequence.name / "densepose.npy", predictions[sequence.name])
+        result, worst = score_sequence(
+            densepose.DENSEPOSE_COCO, sequence, FromFiles(root / "predictions")
+        )
+        assert result.tallies["gpsm"].value() == pytest.approx(1)
+        assert [each.score for each in worst] == [1] * sequence.frames
 
 
 def test_a_point_of_another_vertex_costs_by_its_geodesic_distance(made):
