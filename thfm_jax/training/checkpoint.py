@@ -239,7 +239,8 @@ def _checksums(tree: Pytree) -> dict[str, int]:
     have changed places, but for rare accidents.
     """
     leaves = by_path(tree)
-    sums = np.asarray(_sums(list(leaves.values())))
+    # A training from cached latents may have nothing that is frozen.
+    sums = np.asarray(_sums(list(leaves.values()))) if leaves else ()
     return {name: int(value) for name, value in zip(leaves, sums, strict=True)}
 
 
