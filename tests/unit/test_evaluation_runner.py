@@ -269,14 +269,16 @@ def result(name: str, value: float, **groups: str) -> Result:
     )
 
 
-def test_an_interval_is_the_bootstrap_over_sequences():
+@pytest.mark.parametrize("kind, reduce", [(Mean, np.mean), (Median, np.median)])
+def test_an_interval_is_the_bootstrap_over_sequences(kind, reduce):
     values = np.array([3.0, 5, 4, 8, 1])
-    results = [result(str(i), value) for i, value in enumerate(values)]
+    tallies = [kind.of([value]) if kind is Mean else kind.of(value) for value in values]
+    results = [dataclasses.replace(result("a", 0), tallies={"error": each}) for each in tallies]
     found = report.figure(results, "error", 500, 7)
     draws = np.random.default_rng(7).integers(5, size=(500, 5))
-    expected = np.quantile(values[draws].mean(axis=1), (0.025, 0.975))
+    expected = np.quantile(reduce(values[draws], axis=1), (0.025, 0.975))
     np.testing.assert_allclose(found["interval"], expected)
-    assert found["value"] == pytest.approx(4.2) and found["sequences"] == 5
+    assert found["value"] == pytest.approx(reduce(values)) and found["sequences"] == 5
     assert report.figure(results[:1], "error", 500, 7)["interval"] is None
     assert report.figure(results, "other", 500, 7)["value"] is None
 

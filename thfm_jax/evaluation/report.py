@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from thfm_jax.evaluation.benchmark import Benchmark, Measure
 from thfm_jax.evaluation.results import Result
-from thfm_jax.evaluation.tally import Tally
+from thfm_jax.evaluation.tally import Mean, Tally
 
 LEVEL = 0.95  # of the intervals
 
@@ -52,14 +53,29 @@ def figure(results: Sequence[Result], measure: str, draws: int, seed: int) -> di
     if len(tallies) > 1 and draws:
         rng = np.random.default_rng(seed)
         chosen = rng.integers(len(tallies), size=(draws, len(tallies)))
-        values = [total([tallies[at] for at in row]).value() for row in chosen]
+        values = _drawn(tallies, chosen)
         tail = (1 - LEVEL) / 2
-        interval = [_plain(q) for q in np.nanquantile(values, (tail, 1 - tail))]
+        if np.isfinite(values).any():
+            interval = [_plain(q) for q in np.nanquantile(values, (tail, 1 - tail))]
     return {
         "value": _plain(total(tallies).value()),
         "interval": interval,
         "sequences": len(tallies),
     }
+
+
+def _drawn(
+    tallies: Sequence[Tally], chosen: Int[np.ndarray, "draws n"]
+) -> Float[np.ndarray, "draws"]:
+    """The value of each draw of the tallies."""
+    means = [tally for tally in tallies if isinstance(tally, Mean)]
+    if len(means) < len(tallies):
+        return np.array([total([tallies[at] for at in row]).value() for row in chosen])
+    totals, weights = (
+        np.array([getattr(mean, part) for mean in means])[chosen].sum(axis=1)
+        for part in ("total", "weight")
+    )
+    return np.divide(totals, weights, out=np.full(len(chosen), np.nan), where=weights > 0)
 
 
 def _plain(value: float) -> float | None:
