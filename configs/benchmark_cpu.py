@@ -42,9 +42,12 @@ def get_config() -> ml_collections.ConfigDict:
     config.convolution = "4x128x128x96,4x64x64x192,4x32x32x384"
     config.attention = "1280"
     config.logits_mib = "4,32,256"
+    # The training loop around a null step of so many milliseconds.
+    config.loop = "50,5"
 
     # Least speed, diffusers' being 1: to reach, and to hope for.
     config.bars = ml_collections.ConfigDict()
     config.bars.dit = (1.0,)
     config.bars.vae = (0.6, 0.8)
+    config.bars.loop = 0.02  # at most, outside of a step of 50 ms
     return config

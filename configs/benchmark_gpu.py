@@ -38,8 +38,10 @@ def get_config() -> ml_collections.ConfigDict:
     config.convolution = "16x480x832x96,16x240x416x192,16x120x208x384"
     config.attention = "7800"
     config.logits_mib = "256,1024,4096"
+    config.loop = "50,5"
 
     config.bars = ml_collections.ConfigDict()
     config.bars.dit = ()
     config.bars.vae = ()
+    config.bars.loop = 0.02
     return config

@@ -1,4 +1,4 @@
-"""Measures the speed of the trunk, the VAE and the whole model, against diffusers where it can.
+"""Measures the speed of the model and its parts, against diffusers where it can, and of the loop.
 
     python -m experiments.benchmark --config=configs/benchmark_cpu.py [--output=FILE.json]
     python -m experiments.benchmark --config=configs/benchmark_gpu.py [--output=FILE.json]
@@ -10,6 +10,7 @@ import dataclasses
 import importlib.util
 import json
 import os
+import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -19,7 +20,7 @@ import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import benchmark_jax
+from experiments import benchmark_jax, benchmark_loop
 from thfm_jax import flops, measure
 from thfm_jax.config import Compute, ThfmConfig, preset
 from thfm_jax.measure import Program, Result, Sample
@@ -69,6 +70,8 @@ def cases(config: ml_collections.ConfigDict) -> Iterator[Case]:
     for (tokens,) in _sizes(config.attention):
         budgets = [mib for (mib,) in _sizes(config.logits_mib)]
         yield _attention(model, tokens, compute.dtype, budgets, torch)
+    for (milliseconds,) in _sizes(config.loop):
+        yield _loop(model, milliseconds, config.bars.loop)
 
 
 def _perceive(model: ThfmConfig, compute: Compute, size) -> Case:
@@ -127,6 +130,13 @@ def _attention(model: ThfmConfig, tokens: int, dtype: str, budgets, torch) -> Ca
     return Case(f"attention {_name(shape)}", dtype, 4 * tokens**2 * model.dit.dim, programs)
 
 
+def _loop(model: ThfmConfig, milliseconds: int, bar: float) -> Case:
+    steps = max(60, 1500 // milliseconds)
+    programs = {OURS: partial(benchmark_loop.NullLoop, model, milliseconds, steps)}
+    bars = (bar,) if milliseconds >= benchmark_loop.BAR_MILLISECONDS else ()
+    return Case(f"training loop, steps of about {milliseconds} ms", "", 0, programs, bars)
+
+
 def run(case: Case, samples: int, alternate: bool) -> Measurement:
     """Times the programs of a case; one that cannot be built or run costs this case alone."""
     groups = [case.programs] if alternate else [{n: p} for n, p in case.programs.items()]
@@ -145,6 +155,8 @@ def times_table(measurements: list[Measurement]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for measurement in measurements:
         case = measurement.case
+        if not case.flops:
+            continue
         for name, result in measurement.results.items():
             facts, rate = result.facts, case.flops / result.seconds
             peak = flops.peak(facts.get("device", "")) if case.dtype == "bfloat16" else None
@@ -177,6 +189,30 @@ def ratios_table(measurements: list[Measurement]) -> Iterator[str]:
             f"| {measurement.case.name} | {speed.median:.2f} ({speed.low:.2f} to {speed.high:.2f}) "
             f"| {cpu.median:.2f} | {', '.join(bars)} |"
         )
+
+
+def loops_table(measurements: list[Measurement]) -> Iterator[str]:
+    """Markdown rows: the share of the training loop's time outside the compiled step."""
+    yield "| work | step alone, ms | in the loop, ms | outside the step | input wait | bar |"
+    yield "|---|---|---|---|---|---|"
+    for measurement in measurements:
+        for result in measurement.results.values():
+            if "loop_seconds" not in result.facts:
+                continue
+            # The first run is the warm-up.
+            alone, looped = (result.facts[k][1:] for k in ("step_seconds", "loop_seconds"))
+            part = measure.ratio(alone, looped)
+            outside, low, high = 1 - part.median, 1 - part.high, 1 - part.low
+            bars = [
+                f"at most {bar:.0%}: {'met' if outside <= bar else 'not met'}"
+                for bar in measurement.case.bars
+            ]
+            yield (
+                f"| {measurement.case.name} | {1e3 * statistics.median(alone):.3g} "
+                f"| {1e3 * statistics.median(looped):.3g} "
+                f"| {outside:.1%} ({low:.1%} to {high:.1%}) "
+                f"| {result.facts['input_wait_share']:.2%} | {', '.join(bars)} |"
+            )
 
 
 def ratio(measurement: Measurement, cost: Callable[[Sample], float]) -> measure.Ratio:
@@ -253,7 +289,11 @@ def benchmark(config: ml_collections.ConfigDict) -> None:
     for case in list(cases(config)):
         print(f"measuring {case.name} ...", file=sys.stderr, flush=True)
         measurements.append(run(case, config.samples, config.alternate))
-    print(_describe(machine, measurements), "", *times_table(measurements), sep="\n")
+    print(_describe(machine, measurements))
+    if any(m.case.flops for m in measurements):
+        print("", *times_table(measurements), sep="\n")
+    if config.loop:
+        print("", *loops_table(measurements), sep="\n")
     if config.diffusers:
         print("", *ratios_table(measurements), sep="\n")
     if _OUTPUT.value:
