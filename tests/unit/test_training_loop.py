@@ -128,3 +128,10 @@ def test_a_profile_is_written_when_asked_for(tmp_path):
     train(tmp_path, 10)
     assert list((tmp_path / "profiles").rglob("*.xplane.pb"))
     assert not (tmp_path / "profile").exists()
+
+
+def test_progress_is_told_the_loss_and_the_speed(tmp_path):
+    told = {}
+    train(tmp_path, 3, hooks=Hooks(progress=lambda step, figures: told.update({step: figures})))
+    assert [figures["loss"] for figures in told.values()] == [1, 2, 3]
+    assert all(figures["clips_per_second"] > 0 for figures in told.values())
