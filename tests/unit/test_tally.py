@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from thfm_jax.evaluation.detections import Detections, Matched
 from thfm_jax.evaluation.tally import Histogram, Mean, from_json
-from thfm_jax.tasks.metrics.matching import average_precision, match
+from thfm_jax.tasks.metrics.matching import average_precision, match, outcomes
 
 examples = settings(deadline=None, max_examples=50)
 angles = st.lists(st.floats(0, 180), min_size=1, max_size=30)
@@ -94,5 +94,12 @@ def test_the_order_of_people_and_of_wrong_detections_does_not_matter(seed):
 
 
 def test_a_perfect_ranking_has_precision_one():
-    outcomes = np.array([[1, 1, 0, 0]], np.int8)
-    assert average_precision(np.array([4.0, 3, 2, 1]), outcomes, 2) == pytest.approx(1)
+    found = np.array([[1, 1, 0, 0]], np.int8)
+    assert average_precision(np.array([4.0, 3, 2, 1]), found, 2) == pytest.approx(1)
+
+
+def test_detections_where_nobody_is_are_wrong_unless_of_another_size():
+    (matches,) = match(np.zeros((2, 0)), np.zeros((1, 0), bool), np.zeros(0, bool))
+    assert (matches == -1).all()
+    found = outcomes(matches, np.zeros(0, bool), np.array([False, True]))
+    np.testing.assert_array_equal(found, [[0, -1]] * 10)
