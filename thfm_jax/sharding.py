@@ -195,7 +195,10 @@ def batch_sharding(mesh: Mesh, size: int) -> NamedSharding:
     parts = math.prod(mesh.shape[axis] for axis in RULES["batch"])
     if size % parts:
         sizes = " x ".join(f"{axis} {mesh.shape[axis]}" for axis in RULES["batch"])
-        raise ValueError(f"a batch of {size} clips does not divide over {sizes}")
+        raise ValueError(
+            f"a batch of {size} clips does not divide over {sizes}: let it be a multiple of their "
+            "product, or give mesh.sequence or mesh.tensor some of the devices"
+        )
     return NamedSharding(mesh, spec)
 
 

@@ -12,7 +12,7 @@ import jax
 from jax.sharding import Mesh
 
 from thfm_jax.data import loader
-from thfm_jax.sharding import batch_share, make_mesh, state_sharding
+from thfm_jax.sharding import batch_sharding, batch_share, make_mesh, state_sharding
 from thfm_jax.training import autoencoder, caching, loop
 from thfm_jax.training.claim import MODEL, claim
 from thfm_jax.training.export import save_model
@@ -53,6 +53,7 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
             print(f"the recipe has changed: {changed}", flush=True)
     sizes: dict[str, Any] = given.mesh.sizes(jax.device_count())
     mesh = make_mesh(**sizes)
+    _check_batches(given, mesh)
     batches = loader.batches(given.loader, *batch_share(mesh, jax.process_index()))
     try:
         with jax.set_mesh(mesh):
@@ -86,6 +87,17 @@ def _standardised(given: Recipe, begin: Start, state: TrainState, mesh: Mesh) ->
         placed = (place(batch, mesh) for batch in itertools.islice(batches, _MEASURED))
         vae = autoencoder.standardised(begin.config.vae, model.vae, placed)
     return dataclasses.replace(begin, config=dataclasses.replace(begin.config, vae=vae))
+
+
+def _check_batches(given: Recipe, mesh: Mesh) -> None:
+    """ValueError where a bucket's batches do not divide, before the first of them is drawn."""
+    for bucket in given.loader.buckets:
+        batch_sharding(mesh, bucket.batch)
+        if bucket.batch % given.accumulate:
+            raise ValueError(
+                f"a batch of {bucket.batch} clips does not divide into {given.accumulate} pieces: "
+                "change accumulate, or the batch of that bucket"
+            )
 
 
 def prepare(given: Recipe, begin: Start, mesh: Mesh) -> tuple[TrainState, StepFn]:
