@@ -10,7 +10,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from thfm_jax.config import ThfmConfig
 from thfm_jax.data import examples
@@ -140,6 +139,6 @@ def _state(config: ThfmConfig) -> TrainState:
 
 def _batch() -> Batch:
     stack = examples.Stack.empty(CLIPS, SHAPE)
-    clip = Clip(stack.rgb, stack.fps, stack.recorded, stack.intrinsics)
-    pairs = {task: make(stack) for task, make in examples.TARGETS.items()}
-    return Batch(clip, {task: Target(*map(np.asarray, pair)) for task, pair in pairs.items()})
+    pairs: dict[str, Any] = {task: make(stack) for task, make in examples.TARGETS.items()}
+    arrays: Any = stack.rgb, stack.fps, stack.recorded, stack.intrinsics
+    return Batch(Clip(*arrays), {task: Target(*pair) for task, pair in pairs.items()})
