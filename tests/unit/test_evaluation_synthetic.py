@@ -168,6 +168,12 @@ def test_live_clips_are_the_generators(pack, tmp_path):
     assert set(synthetic.SYNTHETIC_ANIMALS.tasks) == {"depth", "normals", "matte"}
 
 
+def test_a_live_clip_is_not_rendered_to_be_counted(pack, tmp_path, monkeypatch):
+    sequences = open_synthetic(tmp_path, "test", live=1000, seed=3)
+    monkeypatch.setattr("thfm_jax.data.synthetic.live.generate", None)
+    assert sum(sequence.frames for sequence in sequences) == 17_000
+
+
 def test_labels_are_those_that_training_has(data):
     """What is scored is what `examples` makes targets of, apart from soft hair."""
     from thfm_jax.data import examples

@@ -79,6 +79,14 @@ class SyntheticSequence:
     number: int
 
     @property
+    def record(self) -> sources.Record:
+        """The clip, not decoded or rendered yet; BenchmarkError where it is damaged."""
+        try:
+            return self.source[self.number]
+        except RecordError as error:
+            raise BenchmarkError(str(error)) from error
+
+    @property
     def name(self) -> str:
         return f"{self.split}/{self.number:05d}"
 
@@ -94,7 +102,7 @@ class SyntheticSequence:
 
     @property
     def frames(self) -> int:
-        return len(_read(self).rgb)
+        return self.record.frames
 
     @property
     def height(self) -> int:
@@ -143,6 +151,6 @@ def _near(clip: SyntheticClip) -> Bool[np.ndarray, "t K"]:
 def _read(sequence: SyntheticSequence) -> SyntheticClip:
     """A whole clip: small, and expensive to render; BenchmarkError where it is damaged."""
     try:
-        return sequence.source[sequence.number].read(slice(None))
+        return sequence.record.read(slice(None))
     except RecordError as error:
         raise BenchmarkError(str(error)) from error
