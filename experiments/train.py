@@ -13,6 +13,7 @@ docs/training.md.
 
 import os
 import sys
+from typing import NoReturn
 
 import jax
 from absl import app, flags, logging
@@ -49,7 +50,9 @@ def main(_) -> None:
             heartbeat_timeout_seconds=_HEARTBEAT.value,
             shutdown_timeout_seconds=_HEARTBEAT.value,
         )
-    logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it writes
+    logging.set_verbosity(logging.ERROR)
+    # Orbax reports each array that it writes, and its errors before it raises them.
+    logging.get_absl_logger().addFilter(lambda record: "orbax" not in record.pathname)
     try:
         given = recipe.from_config(_CONFIG.value)
         shown = jax.process_index() == 0
@@ -71,13 +74,7 @@ def main(_) -> None:
     except jax.errors.JaxRuntimeError as error:
         if jax.process_count() == 1 or str(error).startswith("RESOURCE_EXHAUSTED"):
             raise
-        print(
-            f"error: another process was lost: {str(error).splitlines()[0]}. The last checkpoint "
-            "is whole: start the same command on all hosts again",
-            file=sys.stderr,
-            flush=True,
-        )
-        os._exit(LEFT_ALONE)  # JAX would wait for the others at exit
+        _leave(error)
     if model is None:
         sys.exit(STOPPED)
     print(f"the model is in {model}")
@@ -91,6 +88,17 @@ def parse_flags(argv: list[str]) -> list[str]:
         inner = error.args[0]  # of ml_collections, a KeyError whose text has two lines
         text = inner.args[0] if isinstance(inner, KeyError) else str(inner)
         sys.exit(f"error: no such entry of the configuration: {' '.join(text.split())}")
+
+
+def _leave(error: Exception) -> NoReturn:
+    """Ends at once: an exit would wait for all processes, of which one is gone."""
+    print(
+        f"error: another process was lost: {str(error).splitlines()[0]}. The last checkpoint is "
+        "whole: start the same command on all hosts again",
+        file=sys.stderr,
+        flush=True,
+    )
+    os._exit(LEFT_ALONE)
 
 
 if __name__ == "__main__":

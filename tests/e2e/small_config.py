@@ -32,8 +32,11 @@ def get_config(given: str) -> ConfigDict:
     )
 
 
-def lay_out(folder: Path) -> None:
-    """Makes what the configuration names: clips, and a model of random weights."""
+def lay_out(folder: Path, width: int = 16) -> None:
+    """Makes what the configuration names: clips, and a model of random weights.
+
+    `width` is that of the head for keypoints.
+    """
     import jax
     from flax import nnx
 
@@ -53,7 +56,7 @@ def lay_out(folder: Path) -> None:
             latent_mean=(0.0,) * 4, latent_std=(1.0,) * 4,
         ),
         text=config.TextConfig(layers=1, dim=16, heads=2, head_dim=8, ffn_dim=32, vocab_size=384),
-        sparse=config.SparseConfig(hidden_dim=16),
+        sparse=config.SparseConfig(hidden_dim=width),
     )  # fmt: skip
     rngs = nnx.Rngs(jax.random.key(0, impl="rbg"))
     params = nnx.to_pure_dict(nnx.state(Thfm(small, rngs=rngs)))

@@ -127,3 +127,49 @@ def test_told_to_stop_it_saves_and_goes_on_later(folder, processes):
     (step,) = (int(path.name) for path in (workdir / "checkpoints").iterdir())
     assert step >= 3
     assert f"step {step}" in training.output()
+
+
+@pytest.fixture
+def begun(folder, tmp_path) -> Path:
+    """A working directory of stills with checkpoints of steps 2 and 4."""
+    flags = ("--config.steps=4", "--config.loader.workers=0")
+    return succeed(Training(folder, tmp_path / "begun", *flags)).workdir
+
+
+def test_what_stands_in_the_way_is_said_in_a_line_and_the_checkpoints_stay(folder, begun):
+    """Another recipe, a model of other sizes, a full disk, a damaged checkpoint: one after another.
+
+    A limit on the size of files stands for a disk that is full.
+    """
+    go_on = ("--config.steps=8", "--config.loader.workers=0")
+
+    def refused(message: str, *flags: str, **options) -> None:
+        training = Training(folder, begun, *go_on, *flags, **options)
+        assert training.wait() == [1], training.output()
+        assert message in training.output() and "Traceback" not in training.output()
+        assert (begun / "checkpoints" / "4").is_dir()
+
+    refused(
+        "is the working directory of another recipe: loader.seed: 0 -> 1", "--config.loader.seed=1"
+    )
+    refused("a checkpoint could not be written to", file_bytes=100_000)
+    start, other = folder / "start", folder / "other"
+    small_config.lay_out(other, width=8)
+    start.rename(folder / "kept")
+    (other / "start").rename(start)
+    refused("are of another model or optimiser")
+    start.rename(other / "start")
+    (folder / "kept").rename(start)
+    damage(begun / "checkpoints" / "4")
+    output = succeed(Training(folder, begun, *go_on)).output()
+    assert "the checkpoint of step 4" in output and "is damaged and is not used" in output
+    assert "resumed at step 2" in output
+    succeed(Training(folder, begun.with_name("whole"), *go_on))
+    assert_same_bits(begun, begun.with_name("whole"), 8)
+
+
+def damage(checkpoint: Path) -> None:
+    """Cuts the file with most of the arrays in half."""
+    largest = max(checkpoint.rglob("d/*"), key=lambda file: file.stat().st_size)
+    with largest.open("r+b") as file:
+        file.truncate(largest.stat().st_size // 2)

@@ -1,6 +1,7 @@
 """Trainings in processes of their own, as users start them, and what they leave behind."""
 
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -24,8 +25,20 @@ class Training:
       processes: as many as were asked for, in order.
     """
 
-    def __init__(self, folder: Path, workdir: Path, *flags: str, processes=1, devices=1, frames=1):
-        """Starts it on what `small_config.lay_out` made in `folder`; `devices` are a process's."""
+    def __init__(
+        self,
+        folder: Path,
+        workdir: Path,
+        *flags: str,
+        processes: int = 1,
+        devices: int = 1,
+        frames: int = 1,
+        file_bytes: int = resource.RLIM_INFINITY,
+    ):
+        """Starts it on what `small_config.lay_out` made in `folder`.
+
+        `devices` are those of one process; no file gets larger than `file_bytes`.
+        """
         variables = {
             **os.environ,
             "JAX_PLATFORMS": "cpu",
@@ -53,6 +66,8 @@ class Training:
                         command + which, stdout=file, stderr=file, cwd=ROOT, env=variables
                     )
                 )
+            limits = (file_bytes, file_bytes)
+            resource.prlimit(self.processes[-1].pid, resource.RLIMIT_FSIZE, limits)
 
     def wait(self, seconds: float = 600) -> list[int]:
         """The exit statuses; it is killed where it does not end in time."""

@@ -80,6 +80,11 @@ def test_a_training_whose_learning_rate_does_not_decay_may_become_longer(tmp_pat
     assert claim(tmp_path, changed(optimizer=constant, steps=20_000)) == ["steps: 10000 -> 20000"]
 
 
+def test_of_how_it_computes_all_but_the_dtypes_may_change():
+    fields = {f"compute.{field.name}" for field in dataclasses.fields(Compute)}
+    assert fields - set(FREE) == {"compute.dtype", "compute.vae_dtype"}
+
+
 def test_every_entry_that_may_change_exists():
     for name in FREE:
         value = RECIPE_1
