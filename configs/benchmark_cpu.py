@@ -37,6 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
     config.dit = "17x256x256"  # 5x32x32 latents
     config.vae = "9x128x128,17x256x256"
     config.perceive = ""
+    config.train = ""  # of whole train steps, with x CLIPS at the end
     # Convolutions of the VAE as FRAMESxHEIGHTxWIDTHxCHANNELS, and self-attention of so many tokens
     # with several bounds of the logits.
     config.convolution = "4x128x128x96,4x64x64x192,4x32x32x384"

@@ -3,8 +3,9 @@
 Command:
   python -m experiments.benchmark --config=configs/benchmark_gpu.py --output=benchmark_gpu.json
 
-Hardware: one GPU or TPU; 16 GB hold the weights. Needs no PyTorch. Where the memory does not hold a
-size the others are still measured; --config.dit=, --config.vae= and --config.perceive= choose.
+Hardware: one GPU or TPU; 16 GB hold the weights, 80 GB the train steps. Needs no PyTorch. Where the
+memory does not hold a size the others are still measured; --config.dit=, --config.vae=,
+--config.perceive= and --config.train= choose.
 
 Result to expect: not measured yet. The goals for an H200 are in docs/benchmarks.md.
 """
@@ -30,7 +31,9 @@ def get_config() -> ml_collections.ConfigDict:
     config.compute.conv = "auto"
     config.compute.vae_chunk = config_dict.placeholder(int)
     config.compute.tasks_at_once = 1
+    config.compute.remat = "full"
 
+    config.train = "17x512x384x16,45x480x640x4"  # the last number is that of clips
     # See configs/benchmark_cpu.py.
     config.dit = "81x480x832,17x512x384"
     config.vae = "81x480x832,17x512x384"

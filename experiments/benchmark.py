@@ -20,7 +20,7 @@ import ml_collections
 from absl import app, flags
 from ml_collections import config_flags
 
-from experiments import benchmark_jax, benchmark_loop
+from experiments import benchmark_jax, benchmark_loop, benchmark_train
 from thfm_jax import flops, measure
 from thfm_jax.config import Compute, ThfmConfig, preset
 from thfm_jax.measure import Program, Result, Sample
@@ -59,6 +59,8 @@ def cases(config: ml_collections.ConfigDict) -> Iterator[Case]:
             "the comparison with diffusers is in float32; else --config.diffusers=False"
         )
     torch = _torch() if config.diffusers else None
+    for size in _sizes(config.train):
+        yield _train(config, compute, size)
     for size in _sizes(config.perceive):
         yield _perceive(model, compute, size)
     for size in _sizes(config.dit):
@@ -72,6 +74,16 @@ def cases(config: ml_collections.ConfigDict) -> Iterator[Case]:
         yield _attention(model, tokens, compute.dtype, budgets, torch)
     for (milliseconds,) in _sizes(config.loop):
         yield _loop(model, milliseconds, config.bars.loop)
+
+
+def _train(config: ml_collections.ConfigDict, compute: Compute, size) -> Case:
+    if config.layers:
+        raise ValueError("the train step is that of the whole model: leave layers out, or train")
+    count = benchmark_train.worth(config.model, compute, size)
+    build = partial(benchmark_train.TrainStep, config.model, compute, size)
+    *shape, clips = size
+    name = f"train step, {clips} clip{'s' if clips > 1 else ''} {_name(shape)}"
+    return Case(name, compute.dtype, count, {OURS: build})
 
 
 def _perceive(model: ThfmConfig, compute: Compute, size) -> Case:

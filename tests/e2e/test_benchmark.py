@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TINY = ("--config.platform=cpu", "--config.model=tiny", "--config.threads=1", "--config.samples=2")
+TINY = (
+    "--config.platform=cpu",
+    "--config.model=tiny",
+    "--config.threads=1",
+    "--config.samples=2",
+    "--config.loop=",
+    "--config.train=",
+)
 
 
 def benchmark(*flags: str) -> subprocess.CompletedProcess:
@@ -78,13 +85,35 @@ def test_all_tasks_with_the_configuration_for_accelerators():
         "--config.convolution=",
         "--config.attention=64",
         "--config.logits_mib=1,2",
+        "--config.train=5x32x32x2",
     )
     assert done.returncode == 0, done.stderr
+    assert rows(done.stdout)[2][0] == "train step, 2 clips 5x32x32"
     assert [row[1] for row in rows(done.stdout)[2:]] == [
+        "thfm_jax",
         "thfm_jax",
         "1 MiB of logits",
         "2 MiB of logits",
     ]
+
+
+def test_the_training_loop_around_a_null_step():
+    done = benchmark(
+        "--config=configs/benchmark_gpu.py",
+        *TINY,
+        "--config.dit=",
+        "--config.vae=",
+        "--config.perceive=",
+        "--config.convolution=",
+        "--config.attention=",
+        "--config.samples=1",
+        "--config.loop=20",
+    )
+    assert done.returncode == 0, done.stderr
+    [(work, alone, looped, outside, wait, bar)] = rows(done.stdout)[2:]
+    assert work == "training loop, steps of about 20 ms" and bar == ""
+    assert float(alone) > 2 and float(looped) > 2
+    assert outside.split("%")[0] and float(wait.rstrip("%")) < 50
 
 
 def test_what_fails_does_not_cost_the_rest():
