@@ -37,8 +37,8 @@ example
 # On every host, in the home of the user.
 readonly FOLDER=thfm_jax VENV=thfm_venv NAME=thfm_train
 # Endings after which the same training goes on: saved after SIGTERM, left alone by another process
-# (both of experiments.train), and a host that knows of no ending since it was restarted.
-readonly AGAIN=' 143 144 lost '
+# (docs/training.md), and a host that knows of no ending since it was restarted.
+readonly AGAIN=' 143 144 134 lost '
 
 fail() { # what trying again does not cure
   printf 'error: %s\n' "$*" >&2

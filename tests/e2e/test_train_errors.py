@@ -41,6 +41,10 @@ CASES = {
         {"--config.start": "models/wan_1_3b"},
         ["there is no model directory", "models/wan_1_3b; experiments.convert makes one"],
     ),
+    "a bucket": (
+        {"--workdir": "gs://bucket/run"},
+        ["gs://bucket/run is no path: mount the bucket on every host"],
+    ),
     "a mesh for other devices": (
         {"--config.mesh.fsdp": "3"},
         ["a mesh of data 1, fsdp 3, tensor 1, sequence 1 does not fit 2 devices"],

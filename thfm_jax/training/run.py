@@ -47,6 +47,11 @@ def train(given: Recipe, workdir: str | Path, progress=None) -> Path | None:
       ValueError: mesh, batch and devices do not fit; or as `loader.batches`, `start`
         and `caching.check`.
     """
+    if "://" in str(workdir):
+        raise ValueError(
+            f"{workdir} is no path: mount the bucket on every host and give the path of the folder "
+            "there, see docs/tpu_pods.md"
+        )
     workdir = Path(workdir).absolute()
     for changed in claim(workdir, given):
         if jax.process_index() == 0:
