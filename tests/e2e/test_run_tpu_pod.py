@@ -19,7 +19,7 @@ FLAGS = ["--config=configs/thfm_14b.py", "--workdir=runs"]
 
 # Keeps the state of the TPUs in a file; its host's home is a folder, whose commands it runs.
 GCLOUD = """#!{python}
-import json, os, shutil, subprocess, sys
+import contextlib, json, os, shutil, signal, subprocess, sys
 from pathlib import Path
 here = Path({folder!r})
 with open(here / "calls", "a") as file:
@@ -32,6 +32,9 @@ if verb == "create":
     state.write_text("READY" if sys.argv[3] == "tpu-vm" else "ACTIVE")
 elif verb == "delete":
     state.unlink()
+    with contextlib.suppress(ProcessLookupError):  # the machines go, and what runs on them
+        os.killpg(int((here / "home" / "thfm_train.pid").read_text()), signal.SIGKILL)
+    (here / "home" / "thfm_train.pid").unlink()
 elif verb == "describe":
     if not state.exists():
         sys.exit("not found")
