@@ -161,8 +161,8 @@ class Compute:
       conv: "native" (one 3-D convolution), "planes" (a sum of three 2-D convolutions, which XLA
         runs up to twice as fast on CPUs), or "auto".
       remat: what a block keeps for the backward pass: "none" (everything), "full" (its input
-        only), "dots" (matmul results), "offload" (its input, in host memory). All but "none" keep of
-        the decoder, for the pixel stage, what goes into each chunk.
+        only), "dots" (matmul results), "offload" (its input, in host memory). All but "none" keep
+        of the decoder, for the pixel stage, what goes into each chunk.
       scan: run the blocks under `lax.scan`; False unrolls them.
       vae_chunk: latent frames that the VAE handles at a time; 0 means the whole clip. None takes 1
         on CPUs (measured the fastest) and 5 elsewhere.
