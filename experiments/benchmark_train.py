@@ -32,9 +32,8 @@ class TrainStep:
     """A compiled step with its state, which each run takes on to the next."""
 
     def __init__(self, model: str, compute: Compute, size: Size):
-        *shape, clips = size
         mesh = make_mesh(devices=jax.devices()[:1])
-        program = programs.train_step(recipe(model, compute), Bucket(*shape, clips), mesh)
+        program = programs.train_step(recipe(model, compute), Bucket(*size), mesh)
         self._state, *self._rest = _filled(program.args)
         start = time.perf_counter()
         self._step = program.function.lower(self._state, *self._rest).compile()
