@@ -57,7 +57,8 @@ def get_config(stage: str = "latent") -> ConfigDict:
                 "remat": "full",
                 "vae_chunk": 2,  # latent frames; 5 do not fit chips of 16 GB
             },
-            "mesh": {"data": 1, "fsdp": 16, "sequence": -1},
+            "mesh": {"data": 1, "fsdp": 16, "tensor": 1, "sequence": -1},
+            "accumulate": 1,
             "loader": {"sources": [{"kind": "humans"}], "workers": 8},
             "evaluation": {
                 "sources": [{"kind": "humans", "split": "validation"}],

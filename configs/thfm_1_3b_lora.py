@@ -48,7 +48,7 @@ def get_config(stage: str = "latent") -> ConfigDict:
                 "remat": "full",
                 "vae_chunk": 2,  # latent frames
             },
-            "mesh": {"data": -1, "fsdp": 1},
+            "mesh": {"data": -1, "fsdp": 1, "tensor": 1, "sequence": 1},
             "accumulate": 16,
             "loader": {"sources": [{"kind": "humans"}], "workers": 8},
             "evaluation": {

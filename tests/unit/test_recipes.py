@@ -2,8 +2,10 @@
 
 import importlib
 import math
+import re
 
 import pytest
+from ml_collections.config_flags import config_path
 
 from thfm_jax.config import preset
 from thfm_jax.training.recipe import MeshConfig, Recipe, from_config
@@ -36,6 +38,15 @@ def test_the_pixel_stage_starts_from_what_the_latent_stage_writes(name):
         module.get_config("pixels")
 
 
+@pytest.mark.parametrize("name", STAGED)
+def test_what_the_docstring_sets_by_flag_is_there_to_be_set(name):
+    module = importlib.import_module(f"configs.{name}")
+    flags = re.findall(r"--config\.([\w.\[\]]+)=", module.__doc__)
+    assert len(flags) >= 4
+    for flag in flags:
+        config_path.get_value(flag, module.get_config())
+
+
 @pytest.mark.parametrize(
     "name, devices, mesh, accumulate",
     [
@@ -43,6 +54,7 @@ def test_the_pixel_stage_starts_from_what_the_latent_stage_writes(name):
         ("thfm_1_3b", 64, {}, 1),
         ("thfm_1_3b", 8, {"fsdp": 8}, 1),
         ("thfm_1_3b", 1, {"fsdp": 1}, 8),
+        ("thfm_1_3b", 16, {"fsdp": 4}, 4),
         ("thfm_1_3b_lora", 1, {}, 16),
         ("thfm_1_3b_lora", 8, {}, 2),
         ("thfm_14b", 64, {}, 1),
