@@ -110,10 +110,12 @@ def test_the_training_loop_around_a_null_step():
         "--config.loop=20",
     )
     assert done.returncode == 0, done.stderr
-    [(work, alone, looped, outside, wait, bar)] = rows(done.stdout)[2:]
-    assert work == "training loop, steps of about 20 ms" and bar == ""
-    assert float(alone) > 2 and float(looped) > 2
-    assert outside.split("%")[0] and float(wait.rstrip("%")) < 50
+    # Without a bar, which steps as short as these do not have.
+    [(work, alone, looped, outside, wait)] = rows(done.stdout)[2:]
+    assert work == "training loop, steps of about 20 ms"
+    share = 1 - float(alone) / float(looped)
+    assert float(outside.split("%")[0]) == pytest.approx(100 * share, abs=1)
+    assert float(wait.rstrip("%")) < 50
 
 
 def test_what_fails_does_not_cost_the_rest():
@@ -128,7 +130,7 @@ def test_what_fails_does_not_cost_the_rest():
         "--config.attention=",
     )
     assert done.returncode == 1
-    assert "trunk, 8 layers 1x16x16: the process that ran thfm_jax ended" in done.stderr
+    assert "trunk, 6 layers 1x16x16: the process that ran thfm_jax ended" in done.stderr
     assert "not 'nonsense'" in done.stderr
     assert [row[1] for row in rows(done.stdout)[2:]] == ["native", "planes"]
 
