@@ -17,6 +17,9 @@ model. docs/data_pipeline.md explains the choices.
 import collections
 import dataclasses
 import functools
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -268,7 +271,7 @@ class BatchIterator(grain.DatasetIterator[types.Batch]):
             threads = 0 if self._workers and self._threads == 1 else self._threads
             rest = self._series[self._step :].to_iter_dataset(grain.ReadOptions(threads, ready))
             options = grain.MultiprocessingOptions(self._workers, self._buffer)
-            self._batches = iter(rest.mp_prefetch(options))
+            self._batches = iter(rest.mp_prefetch(options, _end_with_parent))
         return self._batches
 
     def _stop(self) -> None:
@@ -319,6 +322,18 @@ def _check_share(bucket: Bucket, process_index: int, process_count: int) -> None
         raise ValueError(
             f"a batch of {bucket.batch} clips cannot be shared by {process_count} processes"
         )
+
+
+def _end_with_parent(*_: int) -> None:
+    """Ends this worker when the process that it works for was killed; it would wait for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _check(config: LoaderConfig, opened: Weighted, process_count: int) -> None:
