@@ -134,6 +134,24 @@ def assert_same_bits(workdir: Path, other: Path, step: int) -> None:
         assert not different
 
 
+def left_over(folder: Path, seconds: float) -> list[str]:
+    """Processes that trainings on `folder` started and that still run after so long."""
+    mark, end = f"{folder}/cache".encode(), time.monotonic() + seconds
+    while True:
+        left = [path for path in Path("/proc").glob("[0-9]*/environ") if mark in _content(path)]
+        if not left or time.monotonic() > end:
+            return [_content(path.with_name("cmdline")).decode() for path in left]
+        time.sleep(0.5)
+
+
+def _content(file: Path) -> bytes:
+    """Nothing for a process that is gone or somebody else's."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
 def _arrays(load, folder: Path) -> dict[str, np.ndarray]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that shardings come from the file
