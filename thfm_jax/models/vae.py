@@ -8,6 +8,7 @@ Source: wan/modules/vae.py, whose chunks are one latent frame each.
 """
 
 import itertools
+import math
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +68,11 @@ class Conv(nnx.Module):
     ):
         init = nnx.initializers.he_uniform(in_axis=-2, out_axis=-1)
         self.kernel = nnx.Param(init(rngs.params(), (*window, inputs, outputs), jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(outputs))
+        # As PyTorch begins. With biases of 0 a video of 0 stays 0 up to every norm, whose gradient
+        # there is 1e12, and a few of them together overflow.
+        bound = (math.prod(window) * inputs) ** -0.5
+        bias = jax.random.uniform(rngs.params(), (outputs,), jnp.float32, -bound, bound)
+        self.bias = nnx.Param(bias)
         self.dtype = jnp.dtype(compute.vae_dtype)
         self.implementation = compute.conv
 

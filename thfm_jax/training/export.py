@@ -26,7 +26,8 @@ from thfm_jax.types import Pytree
 def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState) -> None:
     """Writes the model with averaged weights, whole or not at all; replaces an earlier one.
 
-    Its manifest says that it was trained, unless only its VAE was. Adapters are merged into their matrices.
+    Its manifest says that it was trained, unless only its VAE was. Adapters are merged into their
+    matrices.
     """
     params = state.averaged_params
     if recipe.lora:

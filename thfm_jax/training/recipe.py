@@ -65,7 +65,8 @@ class Recipe:
         ones. Parts that it lacks are random.
       steps: of the optimiser.
       seed: of weights, of what is drawn in steps, and of nothing else: the loader has its own.
-      frozen: regular expressions of parameters that are not trained, on "part/path/to/it".
+      frozen: regular expressions of parameters that are not trained, on "part/path/to/it"; the
+        stage "vae" trains the VAE and nothing else.
       lora: low-rank adapters instead of training the trunk's matrices; None for none.
       objective: see `step.Objective`.
       optimizer: see `OptimizerConfig`.
@@ -133,6 +134,8 @@ class Recipe:
     @property
     def fixed(self) -> tuple[str, ...]:
         """Patterns of the parameters of `parts` that are not trained."""
+        if self.objective.stage == "vae":
+            return ("^(?!vae/)",)
         patterns = [p for p in self.frozen if p != FROZEN_VAE or "vae" in self.parts]
         return (*patterns, *(lora.frozen_besides(self.lora) if self.lora else ()))
 

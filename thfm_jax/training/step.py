@@ -13,7 +13,7 @@ from thfm_jax.config import Compute, ThfmConfig
 from thfm_jax.models.thfm import Thfm
 from thfm_jax.models.umt5 import Umt5Encoder
 from thfm_jax.tasks import TASKS
-from thfm_jax.training import lora
+from thfm_jax.training import autoencoder, lora
 from thfm_jax.training import objective as objective_lib
 from thfm_jax.training.lora import LoraConfig
 from thfm_jax.training.state import TrainState, is_matrix, join, move_average
@@ -29,7 +29,8 @@ class Objective:
     """What a step minimises.
 
     Attributes:
-      stage: "latent" (against the latents of the target maps) or "pixel" (decoded maps).
+      stage: "vae" (the autoencoder alone, of a model from scratch), then "latent" (against the
+        latents of the target maps), then "pixel" (decoded maps).
       tasks: task -> how often it is drawn, relative to the others; 0 or absent for never.
       tasks_per_clip: rows that each clip gives, of different tasks.
       scale: task -> factor of its loss; 1 where absent.
@@ -43,17 +44,23 @@ class Objective:
     scale: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        if self.stage not in ("latent", "pixel"):
-            raise ValueError(f'stage is "latent" or "pixel", not {self.stage!r}')
+        if self.stage not in ("vae", "latent", "pixel"):
+            raise ValueError(f'stage is "vae", "latent" or "pixel", not {self.stage!r}')
         for name in (*self.tasks, *self.scale):
             if name not in TASKS:
                 raise ValueError(f"unknown task {name!r}; there are {', '.join(TASKS)}")
-        drawn = sum(share > 0 for share in self.tasks.values())
+        drawn = sum(share > 0 for share in self.shares)
         if not 1 <= self.tasks_per_clip <= drawn:
             raise ValueError(
                 f"tasks_per_clip is 1 to {drawn}, the number of tasks drawn, "
                 f"not {self.tasks_per_clip}"
             )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How often each of `TASKS` is drawn."""
+        shares = [self.tasks.get(name, 0.0) for name in TASKS]
+        return tuple(shares * autoencoder.DENSE) if self.stage == "vae" else tuple(shares)
 
 
 class Builder:
@@ -115,7 +122,7 @@ def make_step(
         must be a multiple.
       average_decay: of the moving average, if the state has one.
     """
-    share = jnp.array([objective.tasks.get(name, 0.0) for name in TASKS], jnp.float32)
+    share = jnp.array(objective.shares, jnp.float32)
 
     def loss(trained, frozen, batch: Batch, wordings: Wordings, key: Array):
         params = join(trained, frozen)
@@ -123,6 +130,8 @@ def make_step(
         task_key, wording_key = jax.random.split(key)
         known = objective_lib.labelled(batch)
         tasks, counts = objective_lib.draw_tasks(task_key, share, known, objective.tasks_per_clip)
+        if objective.stage == "vae":
+            return autoencoder.objective(model.vae, batch, tasks, counts, wording_key)
         wording = jax.random.randint(wording_key, tasks.shape, 0, wordings.lengths.shape[1])
         conditioning = builder.condition(model, params, wordings, tasks, wording)
         return objective_lib.objective(

@@ -1,0 +1,71 @@
+"""Facts about the stage that trains the VAE of a model from scratch."""
+
+import jax
+import numpy as np
+import pytest
+
+from tests.unit import small_training
+from tests.unit.small_training import SMALL, a_batch
+from thfm_jax.config import Compute
+from thfm_jax.tasks import TASKS
+from thfm_jax.training import autoencoder
+from thfm_jax.training.optimizer import OptimizerConfig, make_optimizer
+from thfm_jax.training.state import init_state
+from thfm_jax.training.step import Builder, Objective, make_step
+
+
+@pytest.fixture(scope="module")
+def builder():
+    return Builder(SMALL, Compute())
+
+
+@pytest.fixture(scope="module")
+def trained(builder):
+    """(figures of the first and of the last step, state before and after)"""
+    optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-2, warmup_steps=1), 100)
+    objective = Objective(stage="vae", tasks_per_clip=2)
+    step = jax.jit(make_step(builder, objective, optimizer, average_decay=0.9))
+    before = init_state(
+        small_training.parameters(), ["^(?!vae/)"], optimizer, jax.random.key(1), average=True
+    )
+    state, figures = before, []
+    for _ in range(20):
+        state, metrics = step(state, a_batch(), small_training.prompts())
+        figures.append({name: float(value) for name, value in metrics.items()})
+    return figures[0], figures[-1], before, state
+
+
+def test_pictures_and_maps_come_back_better(trained):
+    first, last, _, _ = trained
+    for name in ("vae/picture_l1", "vae/map_l1"):
+        assert last[name] < 0.8 * first[name]
+
+
+def test_all_of_the_vae_moves_and_nothing_else(trained):
+    _, _, before, after = trained
+    assert list(after.trained) == ["vae"]
+    jax.tree.map(np.testing.assert_array_equal, before.frozen, after.frozen)
+    moved = jax.tree.map(lambda a, b: bool((a != b).any()), before.trained, after.trained)
+    # Attention over one pixel has no use for queries and keys, but weight decay moves them too.
+    assert all(jax.tree.leaves(moved))
+
+
+def test_only_dense_tasks_are_drawn():
+    shares = dict(zip(TASKS, Objective(stage="vae").shares, strict=True))
+    assert {name for name, share in shares.items() if share} == {
+        name for name, spec in TASKS.items() if spec.kind == "dense"
+    }
+    with pytest.raises(ValueError, match="tasks_per_clip is 1 to 4"):
+        Objective(stage="vae", tasks_per_clip=5)
+
+
+def test_latents_are_standardised_by_what_they_are(builder):
+    vae = builder.model(small_training.parameters()).vae
+    batches = [a_batch(0), a_batch(1)]
+    config = autoencoder.standardised(SMALL.vae, vae, batches)
+    tasks = np.tile(np.flatnonzero(autoencoder.DENSE), small_training.B)
+    moments = jax.jit(vae.moments)
+    means = [moments(autoencoder.videos(batch, tasks))[0] for batch in batches]
+    found = np.concatenate([np.asarray(mean).reshape(-1, 16) for mean in means])
+    np.testing.assert_allclose(config.latent_mean, found.mean(0), atol=1e-5)
+    np.testing.assert_allclose(config.latent_std, found.std(0), rtol=1e-4)
