@@ -27,6 +27,7 @@ from thfm_jax.training.loop import TrainingError
 
 # Exit statuses; the first is what a shell says of a process that SIGTERM ended.
 STOPPED, LEFT_ALONE = 143, 144
+_TOLD = (ValueError, OSError, CheckpointError, ResumeError, TrainingError)
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration file.", lock_config=True)
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of this training.", required=True)
@@ -69,12 +70,12 @@ def main(_) -> None:
                 bar.update(step - bar.n)
 
             model = run.train(given, _WORKDIR.value, progress)
-    except (ValueError, OSError, CheckpointError, ResumeError, TrainingError) as error:
-        sys.exit(f"error: {error}")
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1 or str(error).startswith("RESOURCE_EXHAUSTED"):
-            raise
-        _leave(error)
+    except Exception as error:
+        if lost := _lost(error):
+            _leave(lost)
+        if isinstance(error, _TOLD):
+            sys.exit(f"error: {error}")
+        raise
     if model is None:
         sys.exit(STOPPED)
     print(f"the model is in {model}")
@@ -90,7 +91,20 @@ def parse_flags(argv: list[str]) -> list[str]:
         sys.exit(f"error: no such entry of the configuration: {' '.join(text.split())}")
 
 
-def _leave(error: Exception) -> NoReturn:
+def _lost(error: BaseException | None) -> BaseException | None:
+    """Which error, of those that led to this one, says that another process is gone; or none.
+
+    What is wrong in a program is found when it is compiled, alike in all processes.
+    """
+    while error and jax.process_count() > 1:
+        alike = str(error).startswith(("RESOURCE_EXHAUSTED", "INVALID_ARGUMENT"))
+        if isinstance(error, jax.errors.JaxRuntimeError | TimeoutError) and not alike:
+            return error
+        error = error.__context__
+    return None
+
+
+def _leave(error: BaseException) -> NoReturn:
     """Ends at once: an exit would wait for all processes, of which one is gone."""
     print(
         f"error: another process was lost: {str(error).splitlines()[0]}. The last checkpoint is "

@@ -29,7 +29,7 @@ def folder(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def whole(folder) -> Path:
     """The working directory of a training that nothing happened to."""
-    return succeed(Training(folder, folder / "whole", *FLAGS, frames=5)).workdir
+    return succeed(Training(folder, folder / "whole", *FLAGS)).workdir
 
 
 def losses(workdir: Path) -> dict[int, set[float]]:
@@ -46,13 +46,13 @@ def test_killed_at_20_random_moments_it_ends_with_the_same_bits(folder, whole):
 
     A training that ends before its moment is compared, and the next kills happen to a new one.
     """
-    seconds = duration(Training(folder, folder / "again", *FLAGS, frames=5))
+    seconds = duration(Training(folder, folder / "again", *FLAGS))
     assert_same_bits(folder / "again", whole, STEPS)
     rng = np.random.default_rng(0)
     kills, resumed, workdir = 0, 0, folder / "killed_0"
     while kills < 20:
         fresh = not workdir.exists()
-        training = Training(folder, workdir, *FLAGS, frames=5)
+        training = Training(folder, workdir, *FLAGS)
         try:
             taken = duration(training, rng.uniform(0, seconds))
         except TimeoutExpired:
@@ -62,7 +62,7 @@ def test_killed_at_20_random_moments_it_ends_with_the_same_bits(folder, whole):
             workdir = folder / f"killed_{kills}"
             seconds = min(seconds, taken) if fresh else seconds
         resumed += "resumed at step" in training.output()
-    succeed(Training(folder, workdir, *FLAGS, frames=5))
+    succeed(Training(folder, workdir, *FLAGS))
     assert_same_bits(workdir, whole, STEPS)
     assert resumed
     expected = losses(whole)
@@ -78,12 +78,11 @@ def duration(training: Training, at_most: float = 600) -> float:
     return time.monotonic() - start
 
 
-@pytest.mark.parametrize("axis", ["data", "fsdp"])
-def test_two_processes_of_which_both_or_one_are_killed_end_with_the_same_bits(folder, axis):
+def test_two_processes_of_which_both_or_one_are_killed_end_with_the_same_bits(folder):
     """Whoever is left ends by itself, and says why."""
-    mesh = (f"--config.mesh.data={2 if axis == 'data' else 1}", f"--config.mesh.fsdp={-1}")
+    mesh = ("--config.mesh.data=1", "--config.mesh.fsdp=2")
     flags = (*FLAGS, *mesh, "--config.loader.workers=0", "--heartbeat_timeout=10")
-    start = lambda name: Training(folder, folder / f"{axis}_{name}", *flags, processes=2)
+    start = lambda name: Training(folder, folder / f"two_{name}", *flags, processes=2)
     whole = succeed(start("whole")).workdir
     rng = np.random.default_rng(0)
     for victims in ((0, 1), (0,), (1,)):
@@ -98,7 +97,7 @@ def test_two_processes_of_which_both_or_one_are_killed_end_with_the_same_bits(fo
             message = {144: "another process was lost", -6: "another task died"}
             assert message[statuses[survivor]] in training.output(survivor)
     assert "resumed at step" in succeed(start("killed")).output()
-    assert_same_bits(folder / f"{axis}_killed", whole, STEPS)
+    assert_same_bits(folder / "two_killed", whole, STEPS)
 
 
 def test_it_goes_on_on_any_mesh_and_says_what_changes(folder, whole):
@@ -114,7 +113,7 @@ def test_it_goes_on_on_any_mesh_and_says_what_changes(folder, whole):
     for index, (name, machine, sizes) in enumerate(meshes):
         steps = 2 * index + 2
         flags = (f"--config.steps={steps}", *(f"--config.mesh.{size}" for size in sizes))
-        output = succeed(Training(folder, workdir, *flags, frames=5, **machine)).output()
+        output = succeed(Training(folder, workdir, *flags, **machine)).output()
         if before:
             assert f"resumed at step {steps - 2}" in output
             assert f"mesh: {before} -> {name}" in output and "up to rounding" in output

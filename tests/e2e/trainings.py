@@ -6,7 +6,6 @@ import socket
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import jax
@@ -111,7 +110,14 @@ def succeed(training: Training) -> Training:
 
 def saved(workdir: Path, step: int) -> dict[str, np.ndarray]:
     """All arrays of a checkpoint, by name."""
-    return _arrays(ocp.load_checkpointables, workdir / "checkpoints" / str(step))
+    folder = workdir / "checkpoints" / str(step)
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract = {
+        name: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=here)
+        for name, x in ocp.checkpointables_metadata(folder).metadata["state"].items()
+    }
+    found = ocp.load_checkpointables(folder, {"state": abstract})["state"]
+    return {name: np.asarray(x) for name, x in found.items()}
 
 
 def exported(workdir: Path) -> dict[str, np.ndarray]:
@@ -119,7 +125,9 @@ def exported(workdir: Path) -> dict[str, np.ndarray]:
     model = workdir / "model"
     arrays = dict(np.load(model / checkpoints.PROMPTS))
     for part in checkpoints.present_parts(model):
-        arrays |= {f"{part}{name}": x for name, x in _arrays(ocp.load, model / part).items()}
+        target = checkpoints.nest(checkpoints.stored(model, part))
+        leaves = jax.tree_util.tree_leaves_with_path(checkpoints.restore(model, part, target))
+        arrays |= {part + jax.tree_util.keystr(path): np.asarray(x) for path, x in leaves}
     return arrays
 
 
@@ -150,14 +158,6 @@ def _content(file: Path) -> bytes:
         return file.read_bytes()
     except OSError:
         return b""
-
-
-def _arrays(load, folder: Path) -> dict[str, np.ndarray]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that shardings come from the file
-        tree = load(folder)
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 
 def _free_port() -> int:
