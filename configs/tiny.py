@@ -41,7 +41,7 @@ def get_config(stage: str = "latent") -> ConfigDict:
             "objective": {"stage": stage, "tasks_per_clip": 2},
             "optimizer": {"learning_rate": 1e-3, "warmup_steps": 200},
             "average_decay": 0.999,
-            "compute": {"dtype": "float32", "vae_dtype": "float32"},
+            "compute": {"dtype": "float32", "vae_dtype": "float32", "vae_chunk": 0},
             "loader": {
                 "sources": [{"kind": "humans"}],
                 "buckets": [

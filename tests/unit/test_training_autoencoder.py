@@ -1,33 +1,47 @@
 """Facts about the stage that trains the VAE of a model from scratch."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
 
 from tests.unit import small_training
 from tests.unit.small_training import SMALL, a_batch
-from thfm_jax.config import Compute
+from thfm_jax.config import Compute, VaeConfig
 from thfm_jax.tasks import TASKS
 from thfm_jax.training import autoencoder
 from thfm_jax.training.optimizer import OptimizerConfig, make_optimizer
+from thfm_jax.training.start import random_part
 from thfm_jax.training.state import init_state
 from thfm_jax.training.step import Builder, Objective, make_step
+
+# Shallow, and whole clips at a time: what takes long here is to compile the gradient.
+VAE = VaeConfig(
+    base_dim=4, multipliers=(1, 2), res_blocks=1, temporal_down=(True,), patch=2,
+    latent_mean=(0.0,) * 16, latent_std=(1.0,) * 16,
+)  # fmt: skip
+CONFIG = dataclasses.replace(SMALL, vae=VAE)
 
 
 @pytest.fixture(scope="module")
 def builder():
-    return Builder(SMALL, Compute())
+    return Builder(CONFIG, Compute(vae_chunk=0))
 
 
 @pytest.fixture(scope="module")
-def trained(builder):
+def params():
+    vae = jax.jit(lambda: random_part(CONFIG, "vae", jax.random.key(0, impl="rbg")))()
+    return {**small_training.parameters(), "vae": vae}
+
+
+@pytest.fixture(scope="module")
+def trained(builder, params):
     """(figures of the first and of the last step, state before and after)"""
     optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-2, warmup_steps=1), 100)
     objective = Objective(stage="vae", tasks_per_clip=2)
     step = jax.jit(make_step(builder, objective, optimizer, average_decay=0.9))
-    before = init_state(
-        small_training.parameters(), ["^(?!vae/)"], optimizer, jax.random.key(1), average=True
-    )
+    before = init_state(params, ["^(?!vae/)"], optimizer, jax.random.key(1), average=True)
     state, figures = before, []
     for _ in range(20):
         state, metrics = step(state, a_batch(), small_training.prompts())
@@ -59,10 +73,10 @@ def test_only_dense_tasks_are_drawn():
         Objective(stage="vae", tasks_per_clip=5)
 
 
-def test_latents_are_standardised_by_what_they_are(builder):
-    vae = builder.model(small_training.parameters()).vae
+def test_latents_are_standardised_by_what_they_are(builder, params):
+    vae = builder.model(params).vae
     batches = [a_batch(0), a_batch(1)]
-    config = autoencoder.standardised(SMALL.vae, vae, batches)
+    config = autoencoder.standardised(VAE, vae, batches)
     tasks = np.tile(np.flatnonzero(autoencoder.DENSE), small_training.B)
     moments = jax.jit(vae.moments)
     means = [moments(autoencoder.videos(batch, tasks))[0] for batch in batches]
