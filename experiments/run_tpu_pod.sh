@@ -145,8 +145,10 @@ wait_until_ready() {
 
 install() {
   local slice archive="${TMPDIR:-/tmp}/$NAME.$$.tar.gz"
-  # What is tracked, as it lies here: changes that are not committed too.
-  run bash -c "git ls-files -z | tar -czf $(printf %q "$archive") --null -T -"
+  # What a training needs, as it lies here: changes that are not committed too.
+  run tar -czf "$archive" --exclude=__pycache__ \
+    thfm_jax configs experiments pyproject.toml requirements.txt README.md LICENSE \
+    tests/requirements.txt
   for slice in $(slices); do
     run gcloud compute tpus tpu-vm scp "$archive" "$slice:$NAME.tar.gz" \
       "${PLACE[@]}" --quiet --worker=all

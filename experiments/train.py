@@ -57,7 +57,8 @@ def main(_) -> None:
     try:
         given = recipe.from_config(_CONFIG.value)
         shown = jax.process_index() == 0
-        with tqdm(total=given.steps, unit="step", disable=None if shown else True) as bar:
+        pause = 0.1 if sys.stderr.isatty() else 30  # seconds; a log file gets a line now and then
+        with tqdm(total=given.steps, unit="step", mininterval=pause, disable=not shown) as bar:
 
             def progress(step: int, figures: dict[str, float]) -> None:
                 bar.set_postfix(

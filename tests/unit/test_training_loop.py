@@ -116,7 +116,10 @@ def test_hooks_are_called_at_their_steps(tmp_path):
     )
     every = Every(log=0, save=0, evaluate=2, pictures=3)
     train(tmp_path, 6, every=every, hooks=hooks)
-    assert [(line["step"], line["score"]) for line in lines(tmp_path)] == [(2, 2), (4, 4), (6, 6)]
+    scores = [(0, 0), (2, 2), (4, 4), (6, 6)]  # the first is what the training begins from
+    assert [(line["step"], line["score"]) for line in lines(tmp_path)] == scores
+    train(tmp_path, 8, every=every, hooks=hooks)
+    assert [(line["step"], line["score"]) for line in lines(tmp_path)] == [*scores, (8, 8)]
     assert {f.name for f in (tmp_path / "pictures").iterdir()} == {
         "00000003_depth.png",
         "00000006_depth.png",

@@ -197,7 +197,7 @@ def test_groups_have_their_own_learning_rate_and_only_matrices_decay():
 @pytest.mark.parametrize(
     "given, message",
     [
-        ({"stage": "both"}, 'stage is "latent" or "pixel"'),
+        ({"stage": "both"}, 'stage is "vae", "latent" or "pixel"'),
         ({"tasks": {"dept": 1.0}}, "unknown task 'dept'"),
         ({"tasks": {"depth": 1.0}, "tasks_per_clip": 2}, "tasks_per_clip is 1 to 1"),
     ],

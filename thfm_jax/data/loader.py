@@ -297,10 +297,21 @@ def _share(
     process_index: int,
     process_count: int,
 ) -> grain.MapDataset:
-    """A process's part of each batch of a bucket."""
+    """A process's part of each batch of a bucket: clips side by side.
+
+    So a batch on a mesh has its clips in the same order, and a step draws the same for each of
+    them, whatever the number of processes.
+    """
     _check_share(bucket, process_index, process_count)
-    mine = draws[process_index::process_count]
-    return mine.batch(bucket.batch // process_count, batch_fn=make)
+    size = bucket.batch // process_count
+    mine = slice(process_index * size, (process_index + 1) * size)
+    return draws.batch(bucket.batch, batch_fn=functools.partial(_make_part, make, mine))
+
+
+def _make_part(
+    make: Callable[[Sequence[Draw]], dict[str, Any]], part: slice, draws: Sequence[Draw]
+) -> dict[str, Any]:
+    return make(draws[part])
 
 
 def _cached(config: LoaderConfig, process_index: int, process_count: int) -> list[grain.MapDataset]:

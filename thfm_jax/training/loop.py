@@ -110,6 +110,8 @@ def run(
             _tell(restored)
         with _Preemption() as preemption:
             loop = _Loop(state, step_fn, batches, mesh, workdir, every, limits, hooks, log)
+            if not restored:
+                loop.evaluate()  # what the training begins from
             while loop.step < steps:
                 loop.advance()
                 last = loop.step == steps or preemption.reached(loop.step)
@@ -161,7 +163,7 @@ class _Loop:
         self.step += 1
         self._pending = (self.step, metrics, batch)
         self._profiler.after(self.step, metrics)
-        self._now_and_then(self.state)
+        self._now_and_then()
 
     def settle(self) -> None:
         """Reads the figures of the step before, and judges them."""
@@ -197,12 +199,18 @@ class _Loop:
                 f"{figures['loss']:g}: look at {file}; the last checkpoint is as it was"
             )
 
-    def _now_and_then(self, state: TrainState) -> None:
-        every, hooks = self._every, self._hooks
-        if hooks.evaluate and every.evaluate and self.step % every.evaluate == 0:
+    def evaluate(self) -> None:
+        """Scores the state, if it is to be evaluated at all."""
+        if self._hooks.evaluate and self._every.evaluate:
             self.settle()
             with self._meter.pausing():
-                self._log.scalars(self.step, "evaluation", hooks.evaluate(state))
+                figures = self._hooks.evaluate(self.state)
+                self._log.scalars(self.step, "evaluation", figures)
+
+    def _now_and_then(self) -> None:
+        every, hooks, state = self._every, self._hooks, self.state
+        if every.evaluate and self.step % every.evaluate == 0:
+            self.evaluate()
         if hooks.pictures and every.pictures and self.step % every.pictures == 0:
             self.settle()
             with self._meter.pausing():

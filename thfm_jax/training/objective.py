@@ -112,7 +112,9 @@ def objective(
     latents = jax.lax.stop_gradient(_clip_latents(model, batch))
     output = model.perceive(jnp.repeat(latents, per_clip, axis=0), conditioning)
     if stage == "pixel":
-        output = dataclasses.replace(output, dense=model.vae.decode(output.latents))
+        # Unclipped: where the video is clipped no gradient passes.
+        dense = model.vae.decode(output.latents, clip=False)
+        output = dataclasses.replace(output, dense=dense)
     else:
         truth = jax.lax.stop_gradient(_target_latents(model, batch, tasks, per_clip))
 

@@ -36,7 +36,10 @@ class MeshConfig:
             fixed *= size if size != -1 else 1
         if len(free) > 1 or fixed < 1 or devices % fixed:
             shown = ", ".join(f"{axis} {size}" for axis, size in sizes.items())
-            raise ValueError(f"a mesh of {shown} does not fit {devices} devices")
+            raise ValueError(
+                f"a mesh of {shown} does not fit {devices} devices: the sizes multiply up to that "
+                "number, and one of them may be -1, for what the others leave"
+            )
         return {axis: devices // fixed if axis in free else size for axis, size in sizes.items()}
 
 

@@ -1,7 +1,7 @@
 """What a cache of latents consists of, and from what it was made: `latents.json` in its folder.
 
-The clips of a bucket are numbered as the loader draws them, so clip n comes from host n modulo the
-number of hosts, and each host writes files of its own.
+Each host writes the clips that it loads, an equal run of every batch, to files of its own. Clips are
+numbered as the loader draws them, whatever the number of hosts.
 """
 
 import dataclasses

@@ -25,12 +25,14 @@ class CachedClips:
       folder: where they are.
       shape: of their frames.
       hosts: the files of each host that wrote them.
+      run: clips of each batch that a host wrote.
       endless: False.
     """
 
     folder: Path
     shape: Shape
     hosts: tuple[Layout, ...]
+    run: int
     endless: bool = dataclasses.field(default=False, init=False)
 
     @property
@@ -49,9 +51,10 @@ class CachedClips:
 
     def __getitem__(self, number: int, /) -> Arrays:
         """The arrays of a clip; RecordError, which names file and record, where it is damaged."""
-        index, host = divmod(number, len(self.hosts))
+        batch, place = divmod(number, self.run * len(self.hosts))
+        host, offset = divmod(place, self.run)
         layout = self.hosts[host]
-        shard, position = divmod(index, layout.shard_clips)
+        shard, position = divmod(batch * self.run + offset, layout.shard_clips)
         file = Shard(layout.path(self.folder, shard), len(layout.indices(shard)))
         return file.decoded(position, record.decode)
 
@@ -86,7 +89,13 @@ def open(folder: str | Path, made_of: Mapping[str, Any], tasks: Sequence[str]) -
             "experiments.cache_latents goes on"
         )
     return [
-        CachedClips(folder, stream.shape, tuple(there.layouts(stream))) for stream in there.streams
+        CachedClips(
+            folder,
+            stream.shape,
+            tuple(there.layouts(stream)),
+            stream.batch // there.hosts,
+        )
+        for stream in there.streams
     ]
 
 
