@@ -19,7 +19,6 @@ def get_config() -> ConfigDict:
         "coco_keypoints",
         {},
         crop=1.25,
-        length=1,  # the people of a picture are no video
         overlap=0,
         draws=100,  # each sorts all detections anew
     )

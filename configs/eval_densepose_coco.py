@@ -22,6 +22,5 @@ def get_config(which: str = "densepose_coco") -> ConfigDict:
         which,
         {},
         crop=1.25,
-        length=1,  # the people of a picture are no video
         overlap=0,
     )

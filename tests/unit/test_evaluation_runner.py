@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from thfm_jax.evaluation.registry import BENCHMARKS
 from thfm_jax.evaluation.results import Folder, Result, ResultError
 from thfm_jax.evaluation.runner import Settings
 from thfm_jax.evaluation.tally import Mean, Median
+from thfm_jax.evaluation.trivial import Trivial
 from thfm_jax.types import Target
 
 SETTINGS = Settings("synthetic_test", draws=50, worst=4)
@@ -121,6 +123,23 @@ def test_threads_share_and_equal_one(data, whole, tmp_path, monkeypatch):
     monkeypatch.setattr(job, "_sources", lambda *_: sources * 3)
     evaluate(Job(SETTINGS, data, tmp_path, model="trivial"))
     assert contents(tmp_path) == contents(whole)
+
+
+@pytest.mark.parametrize("fps, windows", [(0.0, (1, 0)), (25.0, (45, 9))])
+def test_pictures_that_are_no_video_are_predicted_one_by_one(fps, windows):
+    asked = []
+
+    class Asked(Trivial):
+        def stream(self, frames, tasks, **options):
+            asked.append((options["length"], options["overlap"]))
+            return super().stream(frames, tasks, **options)
+
+    blank = lambda frames: np.zeros((frames.stop - frames.start, 8, 8, 3), np.uint8)
+    sequence = SimpleNamespace(name="a", frames=3, height=8, width=8, fps=fps, pictures=blank)
+    source = predictions.FromModel(Asked(), length=45, overlap=9)
+    found = list(source.blocks(sequence, BENCHMARKS["ppm100"]))
+    assert sum(len(values["matte"]) for values in found) == 3
+    assert asked == [windows]
 
 
 def test_a_folder_takes_one_evaluation(data, whole):

@@ -32,7 +32,13 @@ def figures(data, tmp_path, spoil=lambda values: values):
 
 
 # What storing does to labels: 8-bit normals and templates.
-ROUNDING = {"normals_mean_deg": 0.3, "densepose_median_cm": 0.2}
+ROUNDING = {
+    "normals_mean_deg": 0.3,
+    "normals_change": 0.01,
+    "densepose_median_cm": 0.2,
+    "densepose_change_cm": 0.2,
+    "depth_change_mm": 0.1,
+}
 BEST = {"matte_iou": 1.0, "pck@0.1": 1.0}
 
 
@@ -78,6 +84,20 @@ def test_known_perturbations_score_their_known_value(
     for name, (other, _, _) in synthetic._CLIP.items():
         if other != task:
             assert found[name] == pytest.approx(BEST.get(name, 0), abs=ROUNDING.get(name, 1e-3))
+
+
+def test_flicker_is_what_changes_that_should_not():
+    """Every second frame's matte is 0.1 off; depth that is nearer throughout does not flicker."""
+    predictions, truth = two_subjects()
+    longer = lambda value: np.tile(value, (3, *[1] * (value.ndim - 1)))
+    truth = {name: Target(longer(t.value), longer(t.mask)) for name, t in truth.items()}
+    predictions = {name: longer(value) for name, value in predictions.items()}
+    predictions["matte"][1] -= 0.1
+    predictions["depth"] -= 1
+    found = scored(predictions, truth)
+    assert found["matte_change"] == pytest.approx(0.1)
+    assert found["depth_change_mm"] == pytest.approx(0, abs=1e-6)
+    assert found["normals_change"] == 0
 
 
 def two_subjects() -> tuple[dict[str, np.ndarray], dict[str, Target]]:

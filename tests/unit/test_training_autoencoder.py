@@ -35,16 +35,28 @@ def params():
     return {**small_training.parameters(), "vae": vae}
 
 
+def plain_batch():
+    """Clips of one colour each, with flat normals: there is nothing in noise to be learned."""
+    batch = a_batch()
+    colours = np.random.default_rng(0).integers(0, 256, (len(batch.clip.frames), 1, 1, 1, 3))
+    frames = np.broadcast_to(colours, batch.clip.frames.shape).astype(np.uint8)
+    normals = dataclasses.replace(
+        batch.targets["normals"], value=np.full((*frames.shape[:-1], 3), 3**-0.5, np.float32)
+    )
+    clip = dataclasses.replace(batch.clip, frames=frames)
+    return dataclasses.replace(batch, clip=clip, targets={"normals": normals})
+
+
 @pytest.fixture(scope="module")
 def trained(builder, params):
     """(figures of the first and of the last step, state before and after)"""
-    optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-2, warmup_steps=1), 100)
-    objective = Objective(stage="vae", tasks_per_clip=2)
+    optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-2, warmup_steps=1), 200)
+    objective = Objective(stage="vae", tasks={"normals": 1.0})
     step = jax.jit(make_step(builder, objective, optimizer, average_decay=0.9))
     before = init_state(params, ["^(?!vae/)"], optimizer, jax.random.key(1), average=True)
     state, figures = before, []
-    for _ in range(20):
-        state, metrics = step(state, a_batch(), small_training.prompts())
+    for _ in range(150):
+        state, metrics = step(state, plain_batch(), small_training.prompts())
         figures.append({name: float(value) for name, value in metrics.items()})
     return figures[0], figures[-1], before, state
 
@@ -52,7 +64,7 @@ def trained(builder, params):
 def test_pictures_and_maps_come_back_better(trained):
     first, last, _, _ = trained
     for name in ("vae/picture_l1", "vae/map_l1"):
-        assert last[name] < 0.8 * first[name]
+        assert last[name] < 0.6 * first[name]
 
 
 def test_all_of_the_vae_moves_and_nothing_else(trained):

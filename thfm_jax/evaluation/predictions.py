@@ -63,7 +63,8 @@ class FromModel:
 
     Attributes:
       model: that.
-      area, length, overlap: of its windows, see `predict.Predictor.stream`.
+      area, length, overlap: of its windows, see `predict.Predictor.stream`; pictures that are no
+        video are predicted one by one.
       crop: 0 for whole frames; else, of sequences with boxes, squares about the person, so many
         times as large as the box's longer side.
       keep: folder that takes the predictions in the layout of `outputs`, one folder for each
@@ -100,12 +101,13 @@ class FromModel:
         """Likewise, with our joints."""
         crops, start = self._crops(sequence), 0
         frames = _pictures(sequence)
+        alone = not sequence.fps  # pictures that are no video have nothing to say to each other
         for pictures, values in self.model.stream(
             frames if crops is None else crops.cut(frames),
             benchmark.tasks,
             area=self.area,
-            length=self.length,
-            overlap=self.overlap,
+            length=1 if alone else self.length,
+            overlap=0 if alone else self.overlap,
             everywhere=True,
         ):
             yield values if crops is None else crops.paste(values, start)

@@ -33,6 +33,13 @@ _CLIP: dict[str, tuple[str, str, float]] = {
     "mpjpe_mm": ("keypoints3d", "mpjpe_mm", 1),
     "pa_mpjpe_mm": ("keypoints3d", "pa_mpjpe_mm", 1),
 }
+# How far the change from frame to frame is off: measure -> its task, and a factor.
+_CHANGES: dict[str, tuple[str, float]] = {
+    "matte_change": ("matte", 1),
+    "depth_change_mm": ("depth", 1000),
+    "normals_change": ("normals", 1),
+    "densepose_change_cm": ("densepose", 100),
+}
 _LABELS = {
     "matte_iou": "Matte IoU",
     "matte_mse": "Matte MSE",
@@ -44,6 +51,10 @@ _LABELS = {
     "pck@0.1": "PCK@0.1",
     "mpjpe_mm": "MPJPE (mm)",
     "pa_mpjpe_mm": "PA-MPJPE (mm)",
+    "matte_change": "Matte flicker",
+    "depth_change_mm": "Depth flicker (mm)",
+    "normals_change": "Normals flicker",
+    "densepose_change_cm": "Dense pose flicker (cm)",
     "subject_found": "Subjects found",
     "subject_recall": "Recall per subject",
     "subject_depth_rmse_m": "Depth RMSE per subject (m)",
@@ -61,7 +72,9 @@ _PROTOCOL = (
     "angle over these. Dense pose: median distance on the template over all pixels of people. "
     "Keypoints: the main subject, the largest; PCK within a tenth of the longer side of the box "
     "round all its joints, hidden ones and those up to half a frame outside included; MPJPE "
-    "relative to the middle of the hips."
+    "relative to the middle of the hips. Flicker: mean over pixels of how far a prediction's "
+    "change since the last frame is from the truth's, depth in metres by the clip's scale and "
+    "shift."
 )
 _PER_SUBJECT = (
     f" Per subject, of whom at least {SMALLEST_PX} pixels are seen in the clip, the median over "
@@ -81,8 +94,22 @@ def score(
         for measure, (task, metric, factor) in _CLIP.items()
         if task in found
     }
+    tallies |= {
+        measure: Median.of(factor * _change(task, predictions[task], *labels[task]))
+        for measure, (task, factor) in _CHANGES.items()
+        if task in labels
+    }
     tallies |= _subject_tallies(predictions, labels, np.asarray(truth[SUBJECTS].value[..., 0]))
     return Scores(tallies, _frame_ious(predictions["matte"], labels["matte"][0]))
+
+
+def _change(task: str, prediction: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+    """Mean over frames of `metrics.change_errors`; NaN for a single frame or without labels."""
+    if task == "depth":
+        prediction = _fitted_depth(prediction, truth, mask)
+    lift = lambda values: values if values.ndim == 4 else values[..., None]
+    changes = metrics.change_errors(lift(prediction), lift(truth), mask)
+    return float(np.nanmean(changes)) if np.isfinite(changes).any() else np.nan
 
 
 def _label(task: str, target: Target) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +178,7 @@ def _benchmark(
     """Of a split; `people` have dense pose and joints, who is `alone` is not scored by itself."""
     of_people = ("densepose", "keypoints2d", "keypoints3d")
     tasks = tuple(task for task in TASKS if people or task not in of_people)
-    measures = [name for name, (task, _, _) in _CLIP.items() if task in tasks]
+    measures = [name for name, (task, *_) in (_CLIP | _CHANGES).items() if task in tasks]
     if not alone:
         measures += [
             name

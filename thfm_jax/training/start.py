@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
@@ -81,10 +82,18 @@ def load(recipe: Recipe, parts: Sequence[str], mesh: Mesh) -> Pytree:
 
 
 def random_part(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:
-    """Random parameters of "dit", "vae", "sparse" or "text_encoder", float32."""
+    """Random parameters of "dit", "vae", "sparse" or "text_encoder", float32, to train.
+
+    The decoder's last layer begins at 0: it would else first learn to silence what it makes of
+    random features, and only then to use them.
+    """
     if part == checkpoints.TEXT_ENCODER:
         return nnx.to_pure_dict(nnx.state(Umt5Encoder(c.text, rngs=nnx.Rngs(key))))
-    return nnx.to_pure_dict(nnx.state(getattr(Thfm(c, rngs=nnx.Rngs(key)), part)))
+    params = nnx.to_pure_dict(nnx.state(getattr(Thfm(c, rngs=nnx.Rngs(key)), part)))
+    if part == "vae":
+        last = params["decoder"]["conv_out"]
+        last["kernel"] = jnp.zeros_like(last["kernel"])
+    return params
 
 
 def _random(c: ThfmConfig, parts: list[str], seed: int, mesh: Mesh) -> Pytree:

@@ -1,7 +1,7 @@
 """What a cache of latents consists of, and from what it was made: `latents.json` in its folder.
 
-Each host writes the clips that it loads, an equal run of every batch, to files of its own. Clips are
-numbered as the loader draws them, whatever the number of hosts.
+Each host writes the clips that it loads, an equal run of every batch, to files of its own. Clips
+are numbered as the loader draws them, whatever the number of hosts.
 """
 
 import dataclasses
