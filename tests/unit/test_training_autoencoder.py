@@ -95,3 +95,22 @@ def test_latents_are_standardised_by_what_they_are(builder, params):
     found = np.concatenate([np.asarray(mean).reshape(-1, 16) for mean in means])
     np.testing.assert_allclose(config.latent_mean, found.mean(0), atol=1e-5)
     np.testing.assert_allclose(config.latent_std, found.std(0), rtol=1e-4)
+
+
+def test_labelled_pixels_of_maps_count_ten_times(builder, params):
+    """The figure shown of a map is a mean over pixels, of which those with a label weigh 1."""
+    batch = a_batch()
+    (task,) = np.flatnonzero([name == "matte" for name in TASKS])
+    tasks, known = np.full(len(batch.clip.frames), task), np.ones(len(batch.clip.frames), bool)
+    vae = builder.model(params).vae  # answers 0, plus a bias, whatever it is asked
+    _, metrics = autoencoder.objective(vae, batch, tasks, known, jax.random.key(0))
+    labelled = np.asarray(batch.targets["matte"].mask)
+    error = np.abs(np.asarray(autoencoder.videos(batch, tasks))[len(tasks) :] - answer(vae, batch))
+    expected = np.average(error.mean(-1), weights=np.where(labelled, 1, 0.1))
+    np.testing.assert_allclose(metrics["vae/map_l1"], expected, rtol=1e-5)
+
+
+def answer(vae, batch):
+    """What a decoder at its start says of anything."""
+    mean, _ = vae.moments(autoencoder.videos(batch, np.zeros(len(batch.clip.frames), int)))
+    return np.asarray(vae.decode(mean[:1], clip=False))

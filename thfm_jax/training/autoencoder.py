@@ -4,7 +4,8 @@ For a model from scratch; one that starts from Wan's weights keeps its VAE. A cl
 becomes a row for its frames and one for each of the dense tasks drawn for it, so that the decoder
 knows maps as well as pictures. The loss is that of Kingma and Welling, "Auto-encoding variational
 Bayes", 2014, with the L1 of pixels and of their differences for the error, and little weight on
-the divergence.
+the divergence. The background of maps has little weight too: nobody looks at it, and its one value
+would draw the few pixels of people towards itself.
 """
 
 import dataclasses
@@ -20,6 +21,7 @@ from thfm_jax.config import VaeConfig
 from thfm_jax.models.vae import Vae
 from thfm_jax.tasks import TASKS
 from thfm_jax.tasks.losses import masked_mean
+from thfm_jax.tasks.spec import weights
 from thfm_jax.training.objective import Metrics, target_video
 from thfm_jax.types import Array, Batch
 
@@ -28,6 +30,8 @@ DENSE = np.array([spec.kind == "dense" for spec in TASKS.values()])
 
 # Of the divergence per latent: it bounds the latents, and is too little to blur what they hold.
 _DIVERGENCE = 1e-3
+# Of a pixel of a map that has no label, against one that has.
+_BACKGROUND = 0.1
 
 
 def objective(
@@ -42,22 +46,23 @@ def objective(
       key: of the noise on the latents.
     """
     video = videos(batch, tasks)
-    weight = jnp.concatenate([jnp.ones(len(batch.clip.frames)), known.astype(jnp.float32)])
+    clips = len(batch.clip.frames)
+    weight = _pixel_weights(batch, tasks) * known[:, None, None, None]
+    weight = jnp.concatenate([jnp.ones((clips, *weight.shape[1:])), weight])[..., None]
     mean, log_variance = (x.astype(jnp.float32) for x in vae.moments(video))
     noise = jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
     error = vae.decode(vae.standardise(mean + noise), clip=False) - video
     divergence = 0.5 * (mean**2 + jnp.exp(log_variance) - 1 - log_variance)
-    rows = weight[:, None, None, None, None]
+    rows = jnp.concatenate([jnp.ones(clips), known.astype(jnp.float32)])
     parts = {
-        "l1": masked_mean(jnp.abs(error), rows),
-        "gradient_h": masked_mean(jnp.abs(jnp.diff(error, axis=2)), rows),
-        "gradient_w": masked_mean(jnp.abs(jnp.diff(error, axis=3)), rows),
-        "divergence": _DIVERGENCE * masked_mean(divergence, rows),
+        "l1": masked_mean(jnp.abs(error), weight),
+        "gradient_h": masked_mean(jnp.abs(jnp.diff(error, axis=2)), weight[:, :, 1:]),
+        "gradient_w": masked_mean(jnp.abs(jnp.diff(error, axis=3)), weight[:, :, :, 1:]),
+        "divergence": _DIVERGENCE * masked_mean(divergence, rows[:, None, None, None, None]),
     }
-    clips = len(batch.clip.frames)
     shown = {
         "picture_l1": jnp.mean(jnp.abs(error[:clips])),
-        "map_l1": masked_mean(jnp.abs(error[clips:]), rows[clips:]),
+        "map_l1": masked_mean(jnp.abs(error[clips:]), weight[clips:]),
     }
     metrics = {f"vae/{name}": value for name, value in (parts | shown).items()}
     return jnp.sum(jnp.stack(list(parts.values()))), metrics
@@ -85,6 +90,19 @@ def _sums(vae: Vae, batch: Batch) -> Float[Array, "3 Z"]:
     mean = mean.astype(jnp.float32).reshape(-1, mean.shape[-1])
     sums = jnp.stack([jnp.full(mean.shape[1], len(mean)), mean.sum(0), (mean**2).sum(0)])
     return sharding.constrain(sums, None, None)
+
+
+def _pixel_weights(batch: Batch, tasks: Int[Array, "R"]) -> Float[Array, "R T H W"]:
+    """What each pixel of the rows' maps counts."""
+    B, *size, _ = batch.clip.frames.shape
+    weight = jnp.zeros((len(tasks), *size))
+    for task, (name, spec) in enumerate(TASKS.items()):
+        if spec.kind == "dense" and name in batch.targets:
+            target = batch.targets[name]
+            labelled = jnp.repeat(weights(target.value, target.mask) > 0, len(tasks) // B, axis=0)
+            pixels = jnp.where(labelled, 1.0, _BACKGROUND)
+            weight = jnp.where((tasks == task)[:, None, None, None], pixels, weight)
+    return weight
 
 
 def videos(batch: Batch, tasks: Int[Array, "R"]) -> Float[Array, "B+R T H W 3"]:
