@@ -35,7 +35,8 @@ def traced_and_said(tasks, stage="latent", adapters=None, frozen=("^vae/",), tex
     recipe = from_config(
         {"loader": {"sources": [{"kind": "live"}]}, "objective": objective, "train_text": text}
     )
-    params = jax.eval_shape(small_training.parameters)
+    # Not the cached function, which would keep what is traced.
+    params = jax.eval_shape(small_training.parameters.__wrapped__)
     if not text:
         params = {part: arrays for part, arrays in params.items() if part != "text_encoder"}
     if adapters:
