@@ -19,6 +19,5 @@ def get_config() -> ConfigDict:
         "coco_keypoints",
         {},
         crop=1.25,
-        overlap=0,
         draws=100,  # each sorts all detections anew
     )

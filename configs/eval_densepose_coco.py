@@ -22,5 +22,4 @@ def get_config(which: str = "densepose_coco") -> ConfigDict:
         which,
         {},
         crop=1.25,
-        overlap=0,
     )

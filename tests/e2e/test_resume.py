@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.e2e import small_config
-from tests.e2e.trainings import Training, assert_same_bits, left_over, succeed
+from tests.e2e.trainings import Training, assert_same_bits, left_over, saved, succeed
 
 pytestmark = pytest.mark.slow
 
@@ -121,6 +121,9 @@ def test_it_goes_on_on_any_mesh_and_says_what_changes(folder, whole):
     expected = losses(whole)
     for step, (loss,) in losses(workdir).items():
         np.testing.assert_allclose(loss, *expected[step], rtol=1e-4)  # other batches: some per cent
+    found = saved(workdir, STEPS - 2)
+    for name, array in saved(whole, STEPS - 2).items():
+        np.testing.assert_allclose(found[name], array, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
 @pytest.mark.parametrize("processes", [1, 2])

@@ -87,7 +87,7 @@ def test_only_dense_tasks_are_drawn():
 
 def test_latents_are_standardised_by_what_they_are(builder, params):
     vae = builder.model(params).vae
-    batches = [a_batch(0), a_batch(1)]
+    batches = jax.device_put([a_batch(0), a_batch(1)])
     config = autoencoder.standardised(VAE, vae, batches)
     tasks = np.tile(np.flatnonzero(autoencoder.DENSE), small_training.B)
     moments = jax.jit(vae.moments)
@@ -99,7 +99,7 @@ def test_latents_are_standardised_by_what_they_are(builder, params):
 
 def test_labelled_pixels_of_maps_count_ten_times(builder, params):
     """The figure shown of a map is a mean over pixels, of which those with a label weigh 1."""
-    batch = a_batch()
+    batch = jax.device_put(a_batch())
     (task,) = np.flatnonzero([name == "matte" for name in TASKS])
     tasks, known = np.full(len(batch.clip.frames), task), np.ones(len(batch.clip.frames), bool)
     vae = builder.model(params).vae  # answers 0, plus a bias, whatever it is asked

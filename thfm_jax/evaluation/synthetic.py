@@ -94,19 +94,19 @@ def score(
         for measure, (task, metric, factor) in _CLIP.items()
         if task in found
     }
+    depth = _fitted_depth(predictions["depth"], *labels["depth"])
+    fitted = {**predictions, "depth": depth}
     tallies |= {
-        measure: Median.of(factor * _change(task, predictions[task], *labels[task]))
+        measure: Median.of(factor * _change(fitted[task], *labels[task]))
         for measure, (task, factor) in _CHANGES.items()
         if task in labels
     }
-    tallies |= _subject_tallies(predictions, labels, np.asarray(truth[SUBJECTS].value[..., 0]))
+    tallies |= _subject_tallies(fitted, labels, np.asarray(truth[SUBJECTS].value[..., 0]))
     return Scores(tallies, _frame_ious(predictions["matte"], labels["matte"][0]))
 
 
-def _change(task: str, prediction: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
+def _change(prediction: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
     """Mean over frames of `metrics.change_errors`; NaN for a single frame or without labels."""
-    if task == "depth":
-        prediction = _fitted_depth(prediction, truth, mask)
     lift = lambda values: values if values.ndim == 4 else values[..., None]
     changes = metrics.change_errors(lift(prediction), lift(truth), mask)
     return float(np.nanmean(changes)) if np.isfinite(changes).any() else np.nan
@@ -124,7 +124,7 @@ def _subject_tallies(
     labels: Mapping[str, tuple[np.ndarray, np.ndarray]],
     subjects: Float[np.ndarray, "T H W"],
 ) -> dict[str, Tally]:
-    """The figures of each subject by itself."""
+    """The figures of each subject by itself; depth is predicted in metres."""
     rows = [
         _subject(predictions, labels, subjects == number)
         for number in range(1, int(subjects.max(initial=0)) + 1)
@@ -144,7 +144,7 @@ def _subject(
 ) -> dict[str, float]:
     figures = {"subject_recall": float(np.mean(predictions["matte"][own] > 0.5))}
     depth, solid = labels["depth"]
-    error = _fitted_depth(predictions["depth"], depth, solid)[own & solid] - depth[own & solid]
+    error = predictions["depth"][own & solid] - depth[own & solid]
     figures["subject_depth_rmse_m"] = float(np.sqrt(np.mean(error**2))) if error.size else np.nan
     normals, solid = labels["normals"]
     angles = metrics.normal_errors(predictions["normals"], normals, own & solid)

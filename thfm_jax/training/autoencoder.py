@@ -18,11 +18,12 @@ from jaxtyping import Bool, Float, Int
 
 from thfm_jax import sharding
 from thfm_jax.config import VaeConfig
+from thfm_jax.models.thfm import as_video
 from thfm_jax.models.vae import Vae
 from thfm_jax.tasks import TASKS
 from thfm_jax.tasks.losses import masked_mean
 from thfm_jax.tasks.spec import weights
-from thfm_jax.training.objective import Metrics, target_video
+from thfm_jax.training.objective import Metrics, dense_targets, pick, target_video
 from thfm_jax.types import Array, Batch
 
 # Dense tasks, in the order of `TASKS`.
@@ -47,18 +48,18 @@ def objective(
     """
     video = videos(batch, tasks)
     clips = len(batch.clip.frames)
-    weight = _pixel_weights(batch, tasks) * known[:, None, None, None]
-    weight = jnp.concatenate([jnp.ones((clips, *weight.shape[1:])), weight])[..., None]
+    rows = jnp.concatenate([jnp.ones(clips), known.astype(jnp.float32)])[:, *[None] * 4]
+    maps = _pixel_weights(batch, tasks)
+    weight = rows * jnp.concatenate([jnp.ones((clips, *maps.shape[1:])), maps])
     mean, log_variance = (x.astype(jnp.float32) for x in vae.moments(video))
     noise = jnp.exp(0.5 * log_variance) * jax.random.normal(key, mean.shape)
     error = vae.decode(vae.standardise(mean + noise), clip=False) - video
     divergence = 0.5 * (mean**2 + jnp.exp(log_variance) - 1 - log_variance)
-    rows = jnp.concatenate([jnp.ones(clips), known.astype(jnp.float32)])
     parts = {
         "l1": masked_mean(jnp.abs(error), weight),
         "gradient_h": masked_mean(jnp.abs(jnp.diff(error, axis=2)), weight[:, :, 1:]),
         "gradient_w": masked_mean(jnp.abs(jnp.diff(error, axis=3)), weight[:, :, :, 1:]),
-        "divergence": _DIVERGENCE * masked_mean(divergence, rows[:, None, None, None, None]),
+        "divergence": _DIVERGENCE * masked_mean(divergence, rows),
     }
     shown = {
         "picture_l1": jnp.mean(jnp.abs(error[:clips])),
@@ -92,20 +93,19 @@ def _sums(vae: Vae, batch: Batch) -> Float[Array, "3 Z"]:
     return sharding.constrain(sums, None, None)
 
 
-def _pixel_weights(batch: Batch, tasks: Int[Array, "R"]) -> Float[Array, "R T H W"]:
+def _pixel_weights(batch: Batch, tasks: Int[Array, "R"]) -> Float[Array, "R T H W 1"]:
     """What each pixel of the rows' maps counts."""
-    B, *size, _ = batch.clip.frames.shape
-    weight = jnp.zeros((len(tasks), *size))
-    for task, (name, spec) in enumerate(TASKS.items()):
-        if spec.kind == "dense" and name in batch.targets:
-            target = batch.targets[name]
-            labelled = jnp.repeat(weights(target.value, target.mask) > 0, len(tasks) // B, axis=0)
-            pixels = jnp.where(labelled, 1.0, _BACKGROUND)
-            weight = jnp.where((tasks == task)[:, None, None, None], pixels, weight)
-    return weight
+    pixels = {
+        name: jnp.where(weights(target.value, target.mask) > 0, 1.0, _BACKGROUND)
+        for name, target in dense_targets(batch).items()
+    }
+    frames = batch.clip.frames
+    nothing = jnp.zeros(frames.shape[:-1])
+    return pick(tasks, len(tasks) // len(frames), pixels, nothing)[..., None]
 
 
 def videos(batch: Batch, tasks: Int[Array, "R"]) -> Float[Array, "B+R T H W 3"]:
     """Frames and maps in [-1, 1]."""
-    frames = batch.clip.frames.astype(jnp.float32) / 127.5 - 1
-    return jnp.concatenate([frames, target_video(batch, tasks, len(tasks) // len(frames))])
+    frames = batch.clip.frames
+    maps = target_video(batch, tasks, len(tasks) // len(frames))
+    return jnp.concatenate([as_video(frames), maps])

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from thfm_jax.models.thfm import Thfm, as_video
 from thfm_jax.tasks import TASKS, losses
@@ -42,7 +42,7 @@ def with_latents(model: Thfm, batch: Batch) -> Batch:
 
     One of the videos after the other goes through the VAE, which so needs memory for one.
     """
-    dense = {name: t for name, t in batch.targets.items() if TASKS[name].kind == "dense"}
+    dense = dense_targets(batch)
     maps = [TASKS[name].encode(target.value, target.mask) for name, target in dense.items()]
     frames = batch.clip.frames
     clip, *latents = jax.lax.map(model.vae.encode, jnp.stack([as_video(frames), *maps]))
@@ -75,14 +75,27 @@ def draw_tasks(
 
 def target_video(batch: Batch, tasks: Int[Array, "R"], count: int) -> Float[Array, "R T H W 3"]:
     """What the decoded video of each row should be; zero for rows of keypoint tasks."""
-    B, *size = batch.clip.frames.shape
-    video = jnp.zeros((B * count, *size), jnp.float32)
-    for task, (name, spec) in enumerate(TASKS.items()):
-        if spec.kind == "dense" and name in batch.targets:
-            target = batch.targets[name]
-            code = jnp.repeat(spec.encode(target.value, target.mask), count, axis=0)
-            video = jnp.where((tasks == task)[:, None, None, None, None], code, video)
-    return video
+    maps = {name: TASKS[name].encode(t.value, t.mask) for name, t in dense_targets(batch).items()}
+    return pick(tasks, count, maps, jnp.zeros(batch.clip.frames.shape, jnp.float32))
+
+
+def dense_targets(batch: Batch) -> dict[str, Target]:
+    """Those of the dense tasks."""
+    return {name: t for name, t in batch.targets.items() if TASKS[name].kind == "dense"}
+
+
+def pick(
+    tasks: Int[Array, "R"],
+    count: int,
+    values: Mapping[str, Shaped[Array, "B *S"]],
+    otherwise: Shaped[Array, "B *S"],
+) -> Shaped[Array, "R *S"]:
+    """What `values` has of each row's task and clip, or `otherwise` has; `count` rows a clip."""
+    chosen = jnp.repeat(otherwise, count, axis=0)
+    for name, value in values.items():
+        mine = (tasks == NAMES.index(name)).reshape(-1, *[1] * (chosen.ndim - 1))
+        chosen = jnp.where(mine, jnp.repeat(value, count, axis=0), chosen)
+    return chosen
 
 
 def objective(
@@ -153,11 +166,9 @@ def _target_latents(
     """Latents of each row's map; of rows of keypoint tasks anything."""
     if batch.latents is None:
         return model.vae.encode(target_video(batch, tasks, count))
-    chosen = jnp.repeat(jnp.zeros_like(batch.latents.clip), count, axis=0)
-    for name, target in batch.latents.targets.items():
-        mine = (tasks == NAMES.index(name))[:, None, None, None, None]
-        chosen = jnp.where(mine, jnp.repeat(target.value, count, axis=0), chosen)
-    return chosen.astype(jnp.float32)
+    values = {name: target.value for name, target in batch.latents.targets.items()}
+    nothing = jnp.zeros_like(batch.latents.clip)
+    return pick(tasks, count, values, nothing).astype(jnp.float32)
 
 
 def _task_loss(

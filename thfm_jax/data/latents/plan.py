@@ -75,9 +75,13 @@ class Plan:
         if self.file_batches < 1:
             raise ValueError(f"a file holds at least one batch, not {self.file_batches}")
 
+    def run(self, stream: Stream) -> int:
+        """Clips of each batch that a host writes."""
+        return stream.batch // self.hosts
+
     def layouts(self, stream: Stream) -> list[Layout]:
         """The files of each host."""
-        clips = stream.batch // self.hosts
+        clips = self.run(stream)
         return [
             Layout(
                 f"{_name(stream)}-host{host}",

@@ -89,12 +89,7 @@ def open(folder: str | Path, made_of: Mapping[str, Any], tasks: Sequence[str]) -
             "experiments.cache_latents goes on"
         )
     return [
-        CachedClips(
-            folder,
-            stream.shape,
-            tuple(there.layouts(stream)),
-            stream.batch // there.hosts,
-        )
+        CachedClips(folder, stream.shape, tuple(there.layouts(stream)), there.run(stream))
         for stream in there.streams
     ]
 
