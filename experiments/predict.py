@@ -31,6 +31,9 @@ _AREA = flags.DEFINE_integer("area", None, "Pixels of the frames that the model 
 _LENGTH = flags.DEFINE_integer("length", None, "Frames that the model sees at a time.")
 _OVERLAP = flags.DEFINE_integer("overlap", None, "Frames that two windows share.")
 _FOLD = flags.DEFINE_bool("fold", True, "Compute what is constant for a prompt once.")
+_EVERYWHERE = flags.DEFINE_bool(
+    "everywhere", False, "Keep depth and dense pose where nobody is seen, as scores ask for."
+)
 _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace predictions in --output.")
 
 
@@ -43,7 +46,12 @@ def run() -> None:
         print(f"warning: {warning}", file=sys.stderr)
     length, overlap = predictor.window(_LENGTH.value, _OVERLAP.value)
     blocks = predictor.stream(
-        video.stream(_VIDEO.value), tasks, area=_AREA.value, length=length, overlap=overlap
+        video.stream(_VIDEO.value),
+        tasks,
+        area=_AREA.value,
+        length=length,
+        overlap=overlap,
+        everywhere=_EVERYWHERE.value,
     )
     writer = PredictionWriter(
         _OUTPUT.value,
