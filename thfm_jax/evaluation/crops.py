@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from PIL import Image
 
+from thfm_jax.data.crop_map import Box, cut, place
 from thfm_jax.tasks import TASKS
 from thfm_jax.tasks.densepose import BACKGROUND, BOX_M
 
@@ -54,10 +54,8 @@ class Crops:
         self, frames: Iterable[UInt8[np.ndarray, "H W 3"]]
     ) -> Iterator[UInt8[np.ndarray, "s s 3"]]:
         """The squares of successive frames, all at one size; black outside the frame."""
-        for frame, (left, top), side in zip(frames, self.corners, self.sides, strict=False):
-            square = Image.fromarray(frame).crop((left, top, left + side, top + side))
-            shown = (self.shown, self.shown)
-            yield np.asarray(square.resize(shown, Image.Resampling.BICUBIC))
+        for frame, box in zip(frames, self._boxes(), strict=False):
+            yield cut(frame, box, (self.shown, self.shown))
 
     def paste(self, values: Mapping[str, np.ndarray], start: int) -> dict[str, np.ndarray]:
         """Predictions of the squares of frames from `start` on as predictions of the frames.
@@ -66,25 +64,27 @@ class Crops:
         Joints in space stay as they are: relative to the root, along the axes of a camera that
         looks at the square's middle.
         """
+        boxes = self._boxes()[start:]
         return {
-            task: np.stack([self._paste(task, x, start + at) for at, x in enumerate(value)])
+            task: np.stack(
+                [self._paste(task, x, box) for x, box in zip(value, boxes, strict=False)]
+            )
             for task, value in values.items()
         }
 
-    def _paste(self, task: str, value: np.ndarray, frame: int) -> np.ndarray:
-        (left, top), side = self.corners[frame], int(self.sides[frame])
+    def _boxes(self) -> list[Box]:
+        return [tuple(box) for box in np.hstack([self.corners, self.corners + self.sides[:, None]])]
+
+    def _paste(self, task: str, value: np.ndarray, box: Box) -> np.ndarray:
         if task == "keypoints2d":
-            scale = np.array([side / self.shown, side / self.shown, 1])
-            return (value * scale + [left, top, 0]).astype(np.float32)
+            scale = (box[2] - box[0]) / self.shown
+            return (value * [scale, scale, 1] + [*box[:2], 0]).astype(np.float32)
         if TASKS[task].kind == "sparse":
             return value
         channels = value.reshape(*value.shape[:2], -1)
         whole = np.empty((*self.size, channels.shape[-1]), np.float32)
         for channel in range(channels.shape[-1]):
-            layer = channels[..., channel].astype(np.float32)
+            layer = channels[..., channel]
             fill = {"depth": float(layer.max()), "densepose": BACKGROUND * BOX_M}.get(task, 0.0)
-            canvas = Image.new("F", self.size[::-1], fill)
-            resized = Image.fromarray(layer).resize((side, side), Image.Resampling.BILINEAR)
-            canvas.paste(resized, (int(left), int(top)))
-            whole[..., channel] = np.asarray(canvas)
+            whole[..., channel] = place(layer, box, self.size, fill)
         return whole.reshape(*self.size, *value.shape[2:])
