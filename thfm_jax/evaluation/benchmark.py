@@ -63,6 +63,8 @@ class Benchmark:
       block: frames that are scored at a time; None for whole sequences, where alignment or
         acceleration asks for them.
       options: the arguments of `open_` besides the folder, with their defaults.
+      files: task -> the name of its file of predictions, where that is not the task's: there the
+        values are not what our models predict, and only files can be scored.
       protocol: what is aligned, pooled and in which unit, in a paragraph for reports.
     """
 
@@ -76,6 +78,7 @@ class Benchmark:
     joints: Mapping[str, str] | None = None
     block: int | None = None
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    files: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def open_benchmark(benchmark: Benchmark, root: str | Path, **options: Any) -> list[Sequence]:

@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from thfm_jax import joints
-from thfm_jax.data.benchmarks.persons import PERSON_M, span, unit_of
 from thfm_jax.data.benchmarks.sequence import Sequence as Clip
 from thfm_jax.data.video import IMAGE_FPS, VideoInfo
+from thfm_jax.evaluation import units
 from thfm_jax.evaluation.benchmark import Benchmark
 from thfm_jax.evaluation.crops import Crops
 from thfm_jax.outputs import PredictionWriter
@@ -143,6 +143,8 @@ class FromModel:
 class FromFiles:
     """Predictions that some tool wrote: `ROOT/<name of the sequence>/<task>.npy`.
 
+    Some benchmarks ask for files of other names: `Benchmark.files`.
+
     Attributes:
       root: the folder.
       fill: whether what is not finite is scored as a bad prediction instead of refused: depth as
@@ -159,43 +161,25 @@ class FromFiles:
 
     def missing(self, sequence: Clip, benchmark: Benchmark) -> list[Path]:
         """The files that the sequence lacks."""
-        files = [self._file(sequence, task) for task in benchmark.tasks]
+        files = [self._file(sequence, task, benchmark) for task in benchmark.tasks]
         return [file for file in files if not file.is_file()]
 
     def blocks(self, sequence: Clip, benchmark: Benchmark) -> Iterator[Values]:
         """The predictions of successive frames; raises PredictionError where files do not fit."""
-        arrays = {task: self._open(sequence, task) for task in benchmark.tasks}
+        named = {task: self._file(sequence, task, benchmark) for task in benchmark.tasks}
+        arrays = {task: _open(file, task, sequence) for task, file in named.items()}
         meta = self._meta(sequence)
         if "units" not in meta:  # `experiments.predict` writes them, and means them
             for task, array in arrays.items():
-                _check_unit(task, array, sequence, self._file(sequence, task))
+                _check_units(named[task], task, array, sequence)
         for start in range(0, sequence.frames, _READ):
             values = {task: np.array(a[start : start + _READ]) for task, a in arrays.items()}
             if self.fill:
                 values = {task: _filled(task, value) for task, value in values.items()}
             yield to_joints(values, meta.get("joints"), benchmark, self.root / sequence.name)
 
-    def _file(self, sequence: Clip, task: str) -> Path:
-        return self.root / sequence.name / f"{task}.npy"
-
-    def _open(self, sequence: Clip, task: str) -> np.ndarray:
-        file = self._file(sequence, task)
-        try:
-            array = np.load(file, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise PredictionError(f"{file} cannot be read: {error}") from error
-        size = sequence.height, sequence.width
-        wanted: tuple[Any, ...] = (sequence.frames, *size, *_CHANNELS.get(task, ()))
-        shape: tuple[Any, ...] = array.shape
-        if task in _KEYPOINTS:
-            wanted = (sequence.frames, "joints", 3)
-            shape = (*array.shape[:1], "joints", *array.shape[2:])
-        if shape != wanted or array.dtype.kind != "f":
-            raise PredictionError(
-                f"{file}: expected floating-point numbers {list(wanted)}, "
-                f"got {array.dtype} {list(array.shape)}"
-            )
-        return array
+    def _file(self, sequence: Clip, task: str, benchmark: Benchmark) -> Path:
+        return self.root / sequence.name / f"{benchmark.files.get(task, task)}.npy"
 
     def _meta(self, sequence: Clip) -> dict[str, Any]:
         file = self.root / sequence.name / "meta.json"
@@ -265,10 +249,13 @@ def to_joints(
     return result
 
 
-def check_finite(values: Mapping[str, np.ndarray], truth: Mapping[str, Target], name: str) -> None:
+def check_finite(
+    values: Mapping[str, np.ndarray], truth: Mapping[str, Target], name: str, start: int = 0
+) -> None:
     """Raises PredictionError where a label has a prediction that is not finite.
 
-    To leave out what a model does not predict would flatter it.
+    To leave out what a model does not predict would flatter it. `name` and `start` are the
+    sequence's and the number of the first of these frames, for the message.
     """
     for task, value in values.items():
         if task not in truth:
@@ -282,8 +269,8 @@ def check_finite(values: Mapping[str, np.ndarray], truth: Mapping[str, Target], 
         if bad.any():
             raise PredictionError(
                 f"{name}: {task} is not finite in {np.count_nonzero(bad)} places that have a label "
-                f"(the first in frame {int(np.argwhere(bad)[0][0])} of the block); predict there "
-                "too, or score it as a bad prediction with --fill"
+                f"(the first in frame {start + int(np.argwhere(bad)[0][0])}); predict there too "
+                "(experiments.predict --everywhere), or score it as a bad prediction with --fill"
             )
 
 
@@ -303,37 +290,30 @@ def _filled(task: str, value: np.ndarray) -> np.ndarray:
     return np.where(finite, value, np.float32(bad))
 
 
-def _check_unit(task: str, array: np.ndarray, sequence: Clip, file: Path) -> None:
-    """Raises PredictionError where the numbers are likely in another unit than docs/tasks.md's."""
-    sample = np.asarray(array[:: max(len(array) // 8, 1)], np.float64)
+def _open(file: Path, task: str, sequence: Clip) -> np.ndarray:
+    """What a file holds, mapped into memory; PredictionError unless its shape is the sequence's."""
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise PredictionError(f"{file} cannot be read: {error}") from error
+    size = sequence.height, sequence.width
+    wanted: tuple[Any, ...] = (sequence.frames, *size, *_CHANNELS.get(task, ()))
+    shape: tuple[Any, ...] = array.shape
     if task in _KEYPOINTS:
-        sample = sample[np.isfinite(sample).all(axis=(1, 2))]
-    known = sample[np.isfinite(sample)]
-    if known.size and (likely := _likely_unit(task, sample, sequence)):
+        wanted = (sequence.frames, "joints", 3)
+        shape = (*array.shape[:1], "joints", *array.shape[2:])
+    if shape != wanted or array.dtype.kind != "f":
         raise PredictionError(
-            f"{file}: expected {likely}, but the numbers lie between {known.min():.4g} and "
-            f"{known.max():.4g}"
+            f"{file}: expected floating-point numbers {list(wanted)}, "
+            f"got {array.dtype} {list(array.shape)}"
         )
+    return array
 
 
-def _likely_unit(task: str, sample: np.ndarray, sequence: Clip) -> str:
-    """What was expected, where the sample is far from it; else empty."""
-    largest = np.nanmax(np.abs(sample))
-    match task:
-        case "normals":
-            lengths = np.linalg.norm(sample, axis=-1)
-            long = lengths[lengths > 0.1]
-            wrong = bool(long.size) and not 0.5 < np.median(long) < 1.5
-            return "vectors of length 1 or 0" if wrong else ""
-        case "matte":
-            return "alpha in [0, 1]" if largest > 1.5 else ""
-        case "densepose":
-            return "metres on the template" if largest > 10 else ""
-        case "keypoints2d":
-            shares = np.abs(sample[..., :2]).max() <= 2
-            return "pixels" if shares and min(sequence.height, sequence.width) > 8 else ""
-        case "keypoints3d":
-            size = span(sample)
-            guess = f", not {unit_of(size)}" if size > 0 else ""
-            return f"metres{guess}" if not 0.05 <= size <= PERSON_M[1] else ""
-    return ""
+def _check_units(file: Path, task: str, array: np.ndarray, sequence: Clip) -> None:
+    """Raises PredictionError where the numbers are likely in other units or axes."""
+    if wanted := units.expected(task, array, sequence):
+        low, high = np.nanmin(array), np.nanmax(array)
+        raise PredictionError(
+            f"{file}: expected {wanted}, but the numbers lie between {low:.4g} and {high:.4g}"
+        )

@@ -170,7 +170,7 @@ def score_sequence(
     for values in regroup(source.blocks(sequence, benchmark), sequence.frames, benchmark.block):
         frames = slice(start, start + len(next(iter(values.values()))))
         truth = sequence.truth(frames)
-        check_finite(values, truth, sequence.name)
+        check_finite(values, truth, sequence.name, start)
         scores = _scores(benchmark, values, truth, sequence)
         for name, tally in scores.tallies.items():
             tallies[name] = tallies[name] + tally if name in tallies else tally

@@ -110,7 +110,7 @@ def check_normals(
         )
     agreement = _agreement(normals, mask)
     x, y, z = np.diagonal(agreement)
-    axes, total = _best(agreement)
+    axes, total = best_axes(agreement)
     weak = x < _AGAINST or y < _AGAINST or z < _FACING or x + y + z < _SHARE * total
     if weak and axes != "(x, y, z)":
         raise BenchmarkError(
@@ -138,7 +138,7 @@ def _agreement(
     return agreement
 
 
-def _best(agreement: Float[np.ndarray, "3 3"]) -> tuple[str, float]:
+def best_axes(agreement: Float[np.ndarray, "3 3"]) -> tuple[str, float]:
     """The signed channels that agree best, as "(x, -y, -z)", and by how much together."""
     totals = {
         order: float(np.sum(np.abs(agreement[range(3), order])))
