@@ -2,7 +2,8 @@
 
 The data: eth-ait.github.io/emdb, after registration; files as thfm_jax/data/benchmarks/emdb.py
 lists them. `--config.options.smpl` names the folder of your SMPL files, DATA/smpl by default.
-`--config=configs/eval_emdb.py:2` takes EMDB-2 instead of EMDB-1.
+`--config=configs/eval_emdb.py:2` takes EMDB-2 instead of EMDB-1, and `:2_world` its measures of
+paths in the world, for `--predictions` that have them (docs/evaluation.md).
 
     python -m experiments.evaluate --config=configs/eval_emdb.py --data=DIR \
         --model=DIR --output=DIR
@@ -19,6 +20,6 @@ from configs.evaluation import evaluation
 def get_config(which: str = "1") -> ConfigDict:
     return evaluation(
         f"emdb{which}",
-        {"split": int(which), "smpl": "", "regressor": "", "sequences": -1},
+        {"split": int(which[0]), "smpl": "", "regressor": "", "sequences": -1},
         crop=1.3,  # the person's box fills most of what the model sees
     )

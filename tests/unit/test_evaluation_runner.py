@@ -119,7 +119,8 @@ evaluate(Job(settings, Path({str(data)!r}), Path({str(output)!r}), model="trivia
 
 
 def test_threads_share_and_equal_one(data, whole, tmp_path, monkeypatch):
-    sources = job._sources(Job(SETTINGS, data, tmp_path, model="trivial"), 3)
+    wanted = Job(SETTINGS, data, tmp_path, model="trivial")
+    sources = job._sources(wanted, BENCHMARKS["synthetic_test"], 3)
     monkeypatch.setattr(job, "_sources", lambda *_: sources * 3)
     evaluate(Job(SETTINGS, data, tmp_path, model="trivial"))
     assert contents(tmp_path) == contents(whole)

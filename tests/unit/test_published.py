@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = sorted(file.stem for file in (ROOT / "configs").glob("eval_*.py"))
 VARIANTS = {
     "eval_densepose_coco": ("densepose_coco", "densepose_coco_parts"),
-    "eval_emdb": ("1", "2"),
+    "eval_emdb": ("1", "2", "2_world"),
     "eval_human36m": ("p1", "p2"),
     "eval_hi4d": ("normals", "depth"),
     "eval_p3m": ("p", "np"),

@@ -97,7 +97,7 @@ def evaluate(
             progress(done[0], total)
 
         progress(0, total)
-        sources = _sources(job, len(waiting))
+        sources = _sources(job, benchmark, len(waiting))
         runner.run(benchmark, share, sources, folder, job.settings.worst, count)
     if not all(folder.has(sequence.name) for sequence in sequences):
         return None
@@ -148,10 +148,15 @@ def _plan(job: Job, sequences: Sequence[Clip]) -> dict[str, Any]:
     return plan | {"model": job.model, "manifest": weights}
 
 
-def _sources(job: Job, most: int) -> list[Source]:
+def _sources(job: Job, benchmark: Benchmark, most: int) -> list[Source]:
     """One for each device of this process, but no more than `most`."""
     if job.predictions is not None:
         return [FromFiles(job.predictions, job.fill)]
+    if benchmark.files:
+        raise PredictionError(
+            f"{benchmark.title} scores what no model here predicts: name --predictions that have "
+            f"{', '.join(f'{name}.npy' for name in benchmark.files.values())} for each sequence"
+        )
     settings = job.settings
     keep = job.output / "predictions" if job.keep else None
 

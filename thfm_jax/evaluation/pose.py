@@ -145,8 +145,7 @@ _BODIES = {"smpl": "", "regressor": ""}
 _COUNTED = {**_BODIES, "sequences": -1}
 
 EMDB1 = _benchmark("emdb1", "EMDB-1", "smpl24", SMPL_HIPS, open_emdb, {"split": 1, **_COUNTED}, 30)
-# The poses of EMDB 2 seen from its camera; its own measures are of paths in the world, which need a
-# person's place and the camera's motion.
+# The poses of EMDB 2 seen from its camera; its own measures, of paths in the world, are in `world`.
 EMDB2 = _benchmark("emdb2", "EMDB-2", "smpl24", SMPL_HIPS, open_emdb, {"split": 2, **_COUNTED}, 30)
 RICH = _benchmark(
     "rich",

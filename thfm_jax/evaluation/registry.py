@@ -9,6 +9,7 @@ from thfm_jax.evaluation import (
     pose,
     synth_human,
     synthetic,
+    world,
 )
 from thfm_jax.evaluation.benchmark import Benchmark
 
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Benchmark] = {
         densepose.DENSEPOSE_COCO,
         densepose.DENSEPOSE_COCO_PARTS,
         *pose.BENCHMARKS,
+        world.EMDB2_WORLD,
     )
 }
 

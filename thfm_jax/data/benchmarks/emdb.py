@@ -48,7 +48,12 @@ _COUNTS = {1: 17, 2: 25}
 
 
 def open_emdb(
-    root: Path, split: int = 1, smpl: str = "", regressor: str = "", sequences: int = -1
+    root: Path,
+    split: int = 1,
+    smpl: str = "",
+    regressor: str = "",
+    sequences: int = -1,
+    world: bool = False,
 ) -> list[PoseSequence]:
     """The sequences of EMDB 1 or 2.
 
@@ -60,13 +65,15 @@ def open_emdb(
       regressor: file of a matrix [24, 6890]; SMPL_NEUTRAL's own by default.
       sequences: how many there have to be; below 0 the 17 or 25 that were released, 0 takes what
         is there.
+      world: whether joints are along the axes of the world, in which the person walks about, not
+        of the camera.
     """
     if split not in _COUNTS:
         raise BenchmarkError(f"{root}: EMDB has the splits 1 and 2, not {split}")
     folder = Path(smpl) if smpl else root / "smpl"
     landmarks = GenderedLandmarks(folder, 24, Path(regressor) if regressor else None)
     labels = [(path, _labels(path)) for path in sorted(root.glob("P*/*/*_data.pkl"))]
-    found = [_sequence(*item, landmarks) for item in labels if item[1][f"emdb{split}"]]
+    found = [_sequence(*item, landmarks, world) for item in labels if item[1][f"emdb{split}"]]
     names = [sequence.name for sequence in found]
     expected = _COUNTS[split] if sequences < 0 else sequences
     check_count(root, names, expected, f"sequences of EMDB {split}")
@@ -85,7 +92,9 @@ def _labels(path: Path) -> Mapping[str, Any]:
     return labels
 
 
-def _sequence(path: Path, labels: Mapping[str, Any], landmarks: GenderedLandmarks) -> PoseSequence:
+def _sequence(
+    path: Path, labels: Mapping[str, Any], landmarks: GenderedLandmarks, world: bool
+) -> PoseSequence:
     frames = int(labels["n_frames"])
     camera, person = labels["camera"], labels["smpl"]
     array = lambda owner, key, *shape: check_shape(owner[key], shape, f"{path}: {key}")
@@ -102,7 +111,8 @@ def _sequence(path: Path, labels: Mapping[str, Any], landmarks: GenderedLandmark
     boxes = array(labels["bboxes"], "bboxes", frames, 4)
 
     def joints() -> np.ndarray:
-        return to_camera(landmarks(labels["gender"])(bodies), extrinsics)
+        points = landmarks(labels["gender"])(bodies)
+        return points if world else to_camera(points, extrinsics)
 
     names = [f"{frame:05d}.jpg" for frame in range(frames)]
     files = numbered_pictures(path.parent / "images", names, path)
@@ -123,4 +133,5 @@ def _sequence(path: Path, labels: Mapping[str, Any], landmarks: GenderedLandmark
         label=joints,
         label_file=path,
         box=lambda part: boxes[part],
+        rooted=world,
     )

@@ -30,7 +30,7 @@ class PoseSequence:
       label: () -> [T, K, 3] joints in metres along the camera's axes.
       label_file: the file, or the folder, that they come from, for messages.
       box: frames -> [t, 4] box round the person, (x0, y0, x1, y1) in pixels of the picture.
-      rooted: whether the joints are relative to one of them, not to the camera's centre.
+      rooted: whether the joints are relative to one of them, or to the world, not to the camera.
     """
 
     name: str

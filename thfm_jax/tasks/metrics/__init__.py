@@ -47,6 +47,7 @@ from thfm_jax.tasks.metrics.pose import (
     similarity_aligned,
 )
 from thfm_jax.tasks.metrics.temporal import change_errors, jitters, resting_changes
+from thfm_jax.tasks.metrics.world import path_errors, run_aligned
 
 __all__ = [
     "LIMITS_DEG",
@@ -77,6 +78,7 @@ __all__ = [
     "normal_angles",
     "normal_errors",
     "pa_mpjpe",
+    "path_errors",
     "pck",
     "pckh",
     "person_size",
@@ -84,6 +86,7 @@ __all__ = [
     "position_errors",
     "resting_changes",
     "rooted",
+    "run_aligned",
     "scale_aligned",
     "similarity_aligned",
 ]
