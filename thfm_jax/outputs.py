@@ -95,7 +95,7 @@ class PredictionWriter:
             name: VideoWriter(self._partial / f"{name}.mp4", info.fps)
             for name in (*tasks, "overlay")
         }
-        self._painter = viz.Painter(_skeleton(), warning="" if trained else UNTRAINED)
+        self._painter = painter(trained)
         self._depth_limits: tuple[float, float] | None = None
 
     def append(
@@ -260,6 +260,12 @@ def frame_shape(task: str, info: VideoInfo) -> tuple[int, ...]:
     return shapes[task]
 
 
+def painter(trained: bool) -> viz.Painter:
+    """Draws predictions; those of a model that is not trained under a warning."""
+    colours = tuple(joints.COLOURS[joint.side] for joint in joints.JOINTS)
+    return viz.Painter(viz.Skeleton(joints.EDGES, colours), warning="" if trained else UNTRAINED)
+
+
 class _ArrayFile:
     """A float32 .npy file that grows along its first axis; its header is set right at the end."""
 
@@ -293,11 +299,6 @@ class _ArrayFile:
         shape = (self._frames, *self._shape)
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._file, header)
-
-
-def _skeleton() -> viz.Skeleton:
-    colours = tuple(joints.COLOURS[joint.side] for joint in joints.JOINTS)
-    return viz.Skeleton(joints.EDGES, colours)
 
 
 def _check_free(directory: Path, overwrite: bool) -> None:
