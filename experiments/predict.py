@@ -30,6 +30,7 @@ _PROMPT = flags.DEFINE_multi_string("prompt", [], "TASK=TEXT: ask for a task in 
 _AREA = flags.DEFINE_integer("area", None, "Pixels of the frames that the model sees, about.")
 _LENGTH = flags.DEFINE_integer("length", None, "Frames that the model sees at a time.")
 _OVERLAP = flags.DEFINE_integer("overlap", None, "Frames that two windows share.")
+_FOLLOW = flags.DEFINE_bool("follow", True, "Look closer at people who are small in the frame.")
 _FOLD = flags.DEFINE_bool("fold", True, "Compute what is constant for a prompt once.")
 _EVERYWHERE = flags.DEFINE_bool(
     "everywhere", False, "Keep depth and dense pose where nobody is seen, as scores ask for."
@@ -60,7 +61,7 @@ def run() -> None:
         model=predictor.name,
         version=thfm_jax.__version__,
         trained=predictor.trained,
-        windows={"length": length, "overlap": overlap},
+        windows={"length": length, "overlap": overlap, "follow": _FOLLOW.value},
         overwrite=_OVERWRITE.value,
     )
     with writer, tqdm(total=info.frames, unit="frame") as bar:

@@ -24,6 +24,8 @@ LEVELS = {
     "data": 2,
     "viz": 2,
     "checkpoints": 3,
+    "following": 3,
+    "joining": 3,
     "outputs": 4,
     "predict": 4,
     "evaluation": 5,

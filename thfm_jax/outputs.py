@@ -71,7 +71,8 @@ class PredictionWriter:
           tasks: names of the predictions to come.
           model, version: the model's name and the program's version, for `meta.json`.
           trained: False puts a warning on every picture and into `meta.json`.
-          windows: how the clip was cut, for `meta.json`: length and overlap in frames.
+          windows: how the clip was cut, for `meta.json`: length and overlap in frames, and whether
+            people were followed.
           overwrite: whether predictions in `directory` are replaced at the end.
 
         Raises:

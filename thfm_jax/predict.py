@@ -1,7 +1,7 @@
 """A clip in, predictions out: at the source's resolution and frame count, in physical units.
 
-source frames -> windows -> fitted frames -> one jitted call for all tasks -> decoded maps and
-keypoints -> joined windows -> the source's size
+source frames -> windows -> fitted frames, or where people are small a rectangle that follows them
+-> jitted calls -> decoded maps and keypoints -> joined windows at the source's size
 """
 
 import contextlib
@@ -18,26 +18,21 @@ from flax import nnx
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, UInt8
 
-from thfm_jax import checkpoints, config
+from thfm_jax import checkpoints, config, following
 from thfm_jax.config import Compute, ThfmConfig
 from thfm_jax.data.prompts import ByteTokenizer, Tokenizer, encode_prompts, load_features
-from thfm_jax.data.transforms import FitMap, fit, pad_frames
+from thfm_jax.data.transforms import FitMap, fit_map, pad_frames
+from thfm_jax.following import View
+from thfm_jax.joining import Joiner, Values
 from thfm_jax.models.sparse import KeypointTokens
 from thfm_jax.models.thfm import Thfm, fold_padding
 from thfm_jax.models.umt5 import Umt5Encoder, encode
 from thfm_jax.ops import windows
 from thfm_jax.sharding import parameter_sharding
-from thfm_jax.tasks import TASKS, lookup, normals
+from thfm_jax.tasks import TASKS, lookup
 from thfm_jax.types import Clip, Conditioning, ModelOutput, Predictions
 
 DEFAULT_MODEL = "thfm-tiny"
-
-_MATTE = "matte"
-_JOINS = {"depth": windows.fade_depth, "normals": windows.fade_normals}
-# Where there is no person; the other tasks have a value everywhere.
-_NOBODY = {"depth": np.nan, "normals": 0.0, "densepose": np.nan}
-
-Values = dict[str, np.ndarray]
 
 
 class Predictor:
@@ -86,6 +81,7 @@ class Predictor:
         area: int | None = None,
         length: int | None = None,
         overlap: int | None = None,
+        follow: bool = True,
     ) -> Predictions:
         """What the tasks predict for a clip, or for frames [T, H, W, 3] uint8, sRGB.
 
@@ -94,9 +90,10 @@ class Predictor:
         """
         frames, fps = (clip.frames, float(clip.fps)) if isinstance(clip, Clip) else (clip, 0.0)
         frames = np.asarray(frames)
-        blocks = [
-            v for _, v in self.stream(frames, tasks, area=area, length=length, overlap=overlap)
-        ]
+        stream = self.stream(
+            frames, tasks, area=area, length=length, overlap=overlap, follow=follow
+        )
+        blocks = [block for _, block in stream]
         values = {task: np.concatenate([b[task] for b in blocks]) for task in blocks[0]}
         return Predictions(values, fps=fps, model=self.name, trained=self.trained)
 
@@ -109,6 +106,7 @@ class Predictor:
         length: int | None = None,
         overlap: int | None = None,
         everywhere: bool = False,
+        follow: bool = True,
     ) -> Iterator[tuple[UInt8[np.ndarray, "t H W 3"], Values]]:
         """Blocks of frames and what is predicted for them, for a video of any length.
 
@@ -119,33 +117,32 @@ class Predictor:
           length: frames that the model sees at a time; the config's by default.
           overlap: frames that two windows share; a fifth of the length by default.
           everywhere: keep what is predicted where the matte shows no person: to be scored, a
-            prediction has to have a value wherever the truth has one.
+            prediction has to have a value wherever the truth has one. Implies whole frames.
+          follow: where people are small, predict a rectangle that follows them; see `following`.
 
         Yields:
           The next source frames, and task name -> array as in `types.Predictions`.
         """
-        wanted = lookup(tasks)
         length, overlap = self.window(length, overlap)
-        nobody: Mapping[str, float] = {} if everywhere else _NOBODY
-        needed = {*wanted, _MATTE} if _NOBODY.keys() & set(wanted) else set(wanted)
-        blenders = {
-            task: windows.Blender(overlap, _JOINS.get(task)) for task in TASKS if task in needed
-        }
+        area = area or self.config.clip_area
+        joiner = Joiner(lookup(tasks), overlap, everywhere=everywhere)
         held: list[np.ndarray] = []
         stop = 0
         for window, block in windows.stream(_checked(frames), length, overlap):
             held.extend(block[stop - window.start :])
             stop = window.stop
-            fitted, mapping = fit(block, self.config.size_multiple, area or self.config.clip_area)
-            values = self._window(fitted, tuple(blenders))
-            person = values[_MATTE] > 0.5 if _MATTE in values else None
-            ready = {task: b.add(window, values[task], person) for task, b in blenders.items()}
+            whole = fit_map(block.shape[1], block.shape[2], self.config.size_multiple, area)
+            if follow and not everywhere:
+                view, values = self._followed(block, whole, joiner.tasks)
+            else:
+                view, values = whole, self._window(block, whole, joiner.tasks)
+            ready = joiner.add(window, values, view)
             count = len(next(iter(ready.values())))
             if count:
-                yield np.stack(held[:count]), _restore(ready, wanted, mapping, nobody)
+                yield np.stack(held[:count]), ready
                 held = held[count:]
-        ready = {task: blender.finish() for task, blender in blenders.items()}
-        yield np.stack(held), _restore(ready, wanted, mapping, nobody)
+        if held:
+            yield np.stack(held), joiner.finish()
 
     def window(self, length: int | None = None, overlap: int | None = None) -> tuple[int, int]:
         """Length and overlap of the windows in frames, with the defaults for what is None."""
@@ -176,16 +173,26 @@ class Predictor:
         conditioning = prompt if folded else model.condition(prompt)
         return model.perceive_tasks(frames, conditioning, dense, rows, count)
 
-    def _window(self, frames: UInt8[np.ndarray, "T h w 3"], tasks: tuple[str, ...]) -> Values:
-        """Decoded predictions of one window, in pixels of the fitted frames."""
-        padded, _ = pad_frames(frames, self.config.vae.temporal_stride)
+    def _followed(
+        self, frames: np.ndarray, whole: FitMap, tasks: Sequence[str]
+    ) -> tuple[View, Values]:
+        """Where people are, and at least the predictions of `tasks` for it, see `_window`."""
+        look = functools.partial(self._window, frames, tasks=following.TASKS)
+        view, values = following.find(whole, look)
+        rest = [task for task in tasks if task not in values]
+        return view, (values | self._window(frames, view, rest) if rest else values)
+
+    def _window(self, frames: np.ndarray, view: View, tasks: Sequence[str]) -> Values:
+        """Decoded predictions for what a view shows of source frames, in its pixels."""
+        shown = view.fit_frames(frames)
+        padded, _ = pad_frames(shown, self.config.vae.temporal_stride)
         output = self.outputs(padded[None], tasks)
         values = {}
         for row, task in enumerate(tasks):
             spec = TASKS[task]
             raw: Any = output.dense if spec.kind == "dense" else output.sparse
-            raw = raw[row, 0, : len(frames)]
-            size = () if spec.kind == "dense" else (frames.shape[1:3],)
+            raw = raw[row, 0, : len(shown)]
+            size = () if spec.kind == "dense" else (shown.shape[1:3],)
             values[task] = np.asarray(spec.decode(raw, *size))
         return values
 
@@ -343,29 +350,6 @@ def encode_texts(
         task: (text, np.asarray(rows[:n]))
         for (task, text), rows, n in zip(texts.items(), features, lengths, strict=True)
     }
-
-
-def _restore(
-    values: Values, wanted: Sequence[str], mapping: FitMap, nobody: Mapping[str, float]
-) -> Values:
-    """The wanted values at the source's size; those of `nobody` where the matte shows no person."""
-    restored = {task: _restore_one(task, value, mapping) for task, value in values.items()}
-    for task in nobody.keys() & set(wanted):
-        absent = restored[_MATTE] <= 0.5
-        absent = absent.reshape(absent.shape + (1,) * (restored[task].ndim - absent.ndim))
-        restored[task] = np.where(absent, np.float32(nobody[task]), restored[task])
-    return {task: restored[task] for task in wanted}
-
-
-def _restore_one(task: str, value: np.ndarray, mapping: FitMap) -> np.ndarray:
-    if TASKS[task].kind == "dense":
-        restored = mapping.restore_maps(value)
-        # Between two unit vectors the interpolated one is shorter.
-        return np.asarray(normals.decode(jnp.asarray(restored))) if task == "normals" else restored
-    if task == "keypoints2d":
-        xy = mapping.restore_points(value[..., :2]).astype(np.float32)
-        return np.concatenate([xy, value[..., 2:]], axis=-1)
-    return value
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

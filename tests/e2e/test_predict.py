@@ -94,6 +94,7 @@ def test_the_first_command_of_the_readme(tmp_path):
     assert all(array.dtype == np.float32 for array in predictions.values.values())
     assert (meta["frames"], meta["height"], meta["width"]) == (T, H, W)
     assert meta["joints"] == list(joints.NAMES) and len(meta["subsets"]["coco17"]) == 17
+    assert meta["windows"] == {"length": 17, "overlap": 3, "follow": True}
     assert meta["trained"] is False and outputs.UNTRAINED in meta["warning"]
     for name in (*TASKS, "overlay"):
         assert video.probe(tmp_path / "out" / f"{name}.mp4").frames == T
@@ -131,7 +132,7 @@ def test_values_keep_their_promises(predictor, frames):
 
 
 def test_everywhere_adds_values_where_nobody_is_and_changes_no_other(predictor, frames):
-    masked = predictor(frames).values
+    masked = predictor(frames, follow=False).values
     blocks = [values for _, values in predictor.stream(frames, everywhere=True)]
     for task, value in masked.items():
         whole = np.concatenate([block[task] for block in blocks])

@@ -64,9 +64,10 @@ class FitMap:
         than one where they change; their task normalises them.
         """
         height, width = self.content
-        flat = maps[:, :height, :width].reshape(len(maps), height, width, -1)
-        restored = np.empty((len(maps), *self.source, flat.shape[-1]), np.float32)
-        for frame, channel in np.ndindex(len(maps), flat.shape[-1]):
+        channels = math.prod(maps.shape[3:])
+        flat = maps[:, :height, :width].reshape(len(maps), height, width, channels)
+        restored = np.empty((len(maps), *self.source, channels), np.float32)
+        for frame, channel in np.ndindex(len(maps), channels):
             restored[frame, ..., channel] = _resize_nan(flat[frame, ..., channel], self.source)
         return restored.reshape(len(maps), *self.source, *maps.shape[3:])
 

@@ -100,8 +100,17 @@ class Blender:
         self._tail_mask = None if mask is None else mask[ready:].copy()
         return values[:ready]
 
+    def replace(
+        self, values: Shaped[np.ndarray, "f *S"], mask: Bool[np.ndarray, "f H W"] | None = None
+    ) -> None:
+        """Takes the frames that are held, and their foreground, in another form.
+
+        The windows to come must have that form too.
+        """
+        self._tail, self._tail_mask = values, mask
+
     def finish(self) -> Shaped[np.ndarray, "f *S"]:
-        """The frames that were still held."""
+        """The frames that are held."""
         if self._tail is None:
             raise ValueError("expected at least one window, got none")
         return self._tail
