@@ -46,6 +46,7 @@ def run() -> None:
     for warning in (*info.warnings, *([] if predictor.trained else [UNTRAINED])):
         print(f"warning: {warning}", file=sys.stderr)
     length, overlap = predictor.window(_LENGTH.value, _OVERLAP.value)
+    follow = _FOLLOW.value and not _EVERYWHERE.value
     blocks = predictor.stream(
         video.stream(_VIDEO.value),
         tasks,
@@ -53,6 +54,7 @@ def run() -> None:
         length=length,
         overlap=overlap,
         everywhere=_EVERYWHERE.value,
+        follow=follow,
     )
     writer = PredictionWriter(
         _OUTPUT.value,
@@ -61,7 +63,7 @@ def run() -> None:
         model=predictor.name,
         version=thfm_jax.__version__,
         trained=predictor.trained,
-        windows={"length": length, "overlap": overlap, "follow": _FOLLOW.value},
+        windows={"length": length, "overlap": overlap, "follow": follow},
         overwrite=_OVERWRITE.value,
     )
     with writer, tqdm(total=info.frames, unit="frame") as bar:
