@@ -24,6 +24,7 @@ from thfm_jax.data.benchmarks.p3m10k import open_p3m10k
 from thfm_jax.data.benchmarks.photomatte85 import open_photomatte85
 from thfm_jax.data.benchmarks.ppm100 import open_ppm100
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
+from thfm_jax.data.benchmarks.shots import FOREGROUND
 from thfm_jax.data.benchmarks.synth_human import open_synth_human
 from thfm_jax.data.benchmarks.thuman2 import open_thuman2, open_thuman2_views
 from thfm_jax.evaluation import registry, runner
@@ -202,6 +203,8 @@ def test_a_few_holes_of_a_scan_are_no_labels(tmp_path):
         values[holes] = np.nan
         np.save(file, values)
     truth = open_hi4d(tmp_path, images=1)[0].truth(slice(None))
+    inside = truth.pop(FOREGROUND)
+    np.testing.assert_array_equal(inside.value[0, ..., 0], shown.mask)
     for target in truth.values():
         np.testing.assert_array_equal(target.mask[0], shown.mask & ~holes)
 

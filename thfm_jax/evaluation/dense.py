@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Bool, Float
 
+from thfm_jax.data.benchmarks.shots import FOREGROUND
+from thfm_jax.evaluation.tally import Mean
 from thfm_jax.types import Target
 
 Maps = Float[np.ndarray, "t H W *C"]
@@ -21,3 +23,19 @@ def maps(
     value, mask = np.asarray(truth[task].value), np.asarray(truth[task].mask, bool)
     single = value.shape[-1] == 1
     return np.asarray(predictions[task]), value[..., 0] if single else value, mask
+
+
+def without_truth(task: str, truth: Mapping[str, Target]) -> dict[str, Mean]:
+    """The share of the foreground's pixels that have no label, and so no score: of holes in a scan.
+
+    Under "depth_without_truth"; nothing where the set names no foreground.
+    """
+    if FOREGROUND not in truth:
+        return {}
+    inside = np.asarray(truth[FOREGROUND].value)[..., 0] > 0
+    holes = inside & ~np.asarray(truth[task].mask, bool)
+    return {
+        f"{task}_without_truth": Mean(
+            float(np.count_nonzero(holes)), float(np.count_nonzero(inside))
+        )
+    }

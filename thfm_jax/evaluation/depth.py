@@ -6,7 +6,7 @@ from thfm_jax.data.benchmarks.goliath import PROTOCOL_SIZE, open_goliath
 from thfm_jax.data.benchmarks.hi4d import IMAGES, open_hi4d
 from thfm_jax.data.benchmarks.thuman2 import open_thuman2
 from thfm_jax.evaluation.benchmark import Benchmark, Measure, Scores
-from thfm_jax.evaluation.dense import maps
+from thfm_jax.evaluation.dense import maps, without_truth
 from thfm_jax.evaluation.tally import Mean
 from thfm_jax.tasks import metrics
 
@@ -31,9 +31,10 @@ CLIP_PROTOCOL = (
 
 
 def score_images(predictions, truth, sequence) -> Scores:
-    """`MEASURES`, each image fitted by itself."""
+    """`MEASURES`, each image fitted by itself; and `without_truth`."""
     found = metrics.depth_scores(*maps("depth", predictions, truth), "image")
-    return Scores({name: Mean.of(values) for name, values in found.items()}, found["rmse_m"])
+    tallies = {name: Mean.of(values) for name, values in found.items()}
+    return Scores(tallies | without_truth("depth", truth), found["rmse_m"])
 
 
 def score_clip(predictions, truth, sequence) -> Scores:

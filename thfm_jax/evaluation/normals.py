@@ -8,8 +8,8 @@ from thfm_jax.data.benchmarks.goliath import PROTOCOL_SIZE, open_goliath
 from thfm_jax.data.benchmarks.hi4d import IMAGES, open_hi4d
 from thfm_jax.data.benchmarks.thuman2 import open_thuman2, open_thuman2_views
 from thfm_jax.evaluation.benchmark import Benchmark, Measure, Scores
-from thfm_jax.evaluation.dense import maps
-from thfm_jax.evaluation.tally import Histogram, Mean
+from thfm_jax.evaluation.dense import maps, without_truth
+from thfm_jax.evaluation.tally import Histogram, Mean, Tally
 from thfm_jax.tasks import metrics
 
 # Of a hundredth of a degree.
@@ -30,7 +30,7 @@ PROTOCOL = (
 
 
 def score(predictions, truth, sequence) -> Scores:
-    """`MEASURES`; a frame's own score is the mean angle of its pixels."""
+    """`MEASURES` and `without_truth`; a frame's own score is the mean angle of its pixels."""
     prediction, value, mask = maps("normals", predictions, truth)
     frames = [
         metrics.normal_angles(*(part[t : t + 1] for part in (prediction, value, mask)))
@@ -43,7 +43,12 @@ def score(predictions, truth, sequence) -> Scores:
         f"below_{each}_percent": Mean(share(each), angles.size) for each in metrics.LIMITS_DEG
     }
     median = Histogram.of(angles, 0, 180, BINS)
-    return Scores({**pooled, "median_deg": median}, np.array([_mean(part) for part in frames]))
+    tallies: dict[str, Tally] = {
+        **pooled,
+        "median_deg": median,
+        **without_truth("normals", truth),
+    }
+    return Scores(tallies, np.array([_mean(part) for part in frames]))
 
 
 def _mean(angles: np.ndarray) -> float:

@@ -6,7 +6,7 @@
     depth/NAME.npy     or .npz with the key "depth": H x W or H x W x 1, z along the camera's axis
 
 `normal` and `depth` are only needed for the labels that are asked for. Pixels of the mask without a
-label, NaN or depth 0, do not count.
+label, NaN or depth 0, are not scored; `shots.FOREGROUND` tells of them.
 
 Source: facebookresearch/sapiens2 sapiens/dense/src/datasets/normal/normal_base_dataset.py for rgb,
 mask and normal; the depth folder is Sapiens' (facebookresearch/sapiens). That code does not say
@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from thfm_jax.data.benchmarks import files, plausible
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
-from thfm_jax.data.benchmarks.shots import Labels
+from thfm_jax.data.benchmarks.shots import Labels, foreground
 
 LABELS = ("depth", "normals")
 # Signs that turn normals into x right, y up, z towards the viewer.
@@ -77,10 +77,11 @@ class Rendered:
 
     def labels(self) -> Labels:
         inside = files.mask(self.mask)
-        return {
+        geometry = {
             label: _READERS[label](file, inside, self.conventions)
             for label, file in self.geometry.items()
         }
+        return geometry | foreground(inside)
 
 
 def open_folder(

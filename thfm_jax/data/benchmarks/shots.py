@@ -13,8 +13,16 @@ from jaxtyping import Bool, Float, UInt8
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.types import Target
 
-# task -> (value, where it is known)
+# The key of `truth` under which stands what a set calls foreground, whether or not it has labels
+# there: [t, H, W, 1], 1 or 0; it is no task's.
+FOREGROUND = "foreground"
+# task, or that key -> (value, where it is known)
 Labels = dict[str, tuple[Float[np.ndarray, "H W C"], Bool[np.ndarray, "H W"]]]
+
+
+def foreground(inside: Bool[np.ndarray, "H W"]) -> Labels:
+    """What stands under `FOREGROUND`."""
+    return {FOREGROUND: (inside[..., None].astype(np.float32), np.ones_like(inside))}
 
 
 class Frame(Protocol):

@@ -18,7 +18,7 @@ from thfm_jax.data.benchmarks import files
 from thfm_jax.data.benchmarks.plausible import PEOPLE, check_depth, check_normals
 from thfm_jax.data.benchmarks.rendered import check_known
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
-from thfm_jax.data.benchmarks.shots import Labels, Shot
+from thfm_jax.data.benchmarks.shots import Labels, Shot, foreground
 from thfm_jax.data.datasets.container import RecordError
 from thfm_jax.data.datasets.synth_human import Still
 from thfm_jax.data.synthetic.clip import SyntheticClip
@@ -99,6 +99,7 @@ class Sample:
             "depth": (depth[..., None], inside),
             "normals": (normals, inside),
             "matte": (alpha[..., None], np.ones_like(inside)),
+            **foreground(alpha >= 0.5),
         }
 
     def _beside(self, kind: str) -> Path:

@@ -30,7 +30,7 @@ from thfm_jax.data.benchmarks import files
 from thfm_jax.data.benchmarks.plausible import SCANS
 from thfm_jax.data.benchmarks.rendered import LABELS, Conventions, known_normals, open_folder
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
-from thfm_jax.data.benchmarks.shots import Labels, Shot
+from thfm_jax.data.benchmarks.shots import Labels, Shot, foreground
 
 # Behind the person, where the render is transparent.
 GREY = 127
@@ -112,4 +112,5 @@ class View:
         stored = files.rgba(self.normals)
         vectors = stored[..., :3].astype(np.float32) * (2 / 255) - 1
         inside = stored[..., 3] >= _OPAQUE
-        return {"normals": known_normals(self.normals, vectors, inside, self.conventions)}
+        normals = known_normals(self.normals, vectors, inside, self.conventions)
+        return {"normals": normals, **foreground(inside)}
