@@ -20,6 +20,6 @@ from configs.evaluation import evaluation
 def get_config(which: str = "1") -> ConfigDict:
     return evaluation(
         f"emdb{which}",
-        {"split": int(which[0]), "smpl": "", "regressor": "", "sequences": -1},
+        {"split": 2 if which.startswith("2") else 1, "smpl": "", "regressor": "", "sequences": -1},
         crop=1.3,  # the person's box fills most of what the model sees
     )

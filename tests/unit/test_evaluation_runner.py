@@ -18,6 +18,7 @@ from PIL import Image
 
 from tests.unit import drawn_predictions, stored_clips
 from thfm_jax import joints
+from thfm_jax.checkpoints import CheckpointError
 from thfm_jax.data.benchmarks.sequence import BenchmarkError
 from thfm_jax.evaluation import job, predictions, report, runner
 from thfm_jax.evaluation.benchmark import Benchmark, Measure, Scores
@@ -147,6 +148,27 @@ def test_a_folder_takes_one_evaluation(data, whole):
     other = Job(dataclasses.replace(SETTINGS, length=3), data, whole, model="trivial")
     with pytest.raises(ResultError, match="holds another evaluation: length was None and is 3"):
         evaluate(other)
+
+
+def test_predictions_that_changed_meanwhile_are_another_evaluation(data, tmp_path):
+    drawn_predictions.write(tmp_path / "p")
+    assert score_files(data, tmp_path) == score_files(data, tmp_path)
+    os.utime(tmp_path / "p" / "test" / "00001" / "depth.npy", (4e9, 4e9))
+    with pytest.raises(ResultError, match="another evaluation: newest_prediction was"):
+        score_files(data, tmp_path)
+
+
+def test_links_to_the_data_are_the_data(data, tmp_path):
+    drawn_predictions.write(tmp_path / "p")
+    found = score_files(data, tmp_path)
+    (tmp_path / "link").symlink_to(data)
+    assert score_files(tmp_path / "link", tmp_path) == found
+
+
+def test_a_start_that_failed_does_not_claim_the_folder(data, tmp_path):
+    with pytest.raises(CheckpointError, match="no model directory"):
+        evaluate(Job(SETTINGS, data, tmp_path, model="nowhere"))
+    assert evaluate(Job(SETTINGS, data, tmp_path, model="trivial"))
 
 
 def test_a_damaged_result_is_named(data, tmp_path):
@@ -342,6 +364,16 @@ def test_tables_have_published_rows_and_ours():
     )
     latex = report.to_latex(POSE, table)
     assert r"Peer\_1 & 3.5 \\ % a paper" in latex and r"ours \& more & 2 [1.5, 2.5] \\" in latex
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_latex_is_of_signs_that_every_latex_prints(name):
+    benchmark = BENCHMARKS[name]
+    found = {m.name: {"value": 1.0, "interval": None} for m in benchmark.measures}
+    latex = report.to_latex(benchmark, report.rows(benchmark, found, r"{50%} a_b\c~<d>^2", []))
+    assert latex.isascii()
+    label = r"\{50\%\} a\_b\textbackslash{}c\textasciitilde{}$<$d$>$\textasciicircum{}2"
+    assert f"{label} & 1 " in latex
 
 
 class OneFrame:

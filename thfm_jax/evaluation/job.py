@@ -9,6 +9,7 @@ and what `results` lists, by which a stopped evaluation goes on.
 """
 
 import dataclasses
+import datetime
 import hashlib
 import json
 import math
@@ -86,9 +87,12 @@ def evaluate(
     opened = open_benchmark(benchmark, job.data, **job.settings.options)
     _check_names(opened, job.data)
     sequences, skipped = _with_predictions(job, benchmark, opened)
-    folder.claim(_plan(job, sequences))
+    plan = _plan(job, benchmark, sequences)
+    folder.check(plan)
     share = sequences[job.process :: job.processes]
     waiting = [sequence for sequence in share if not folder.has(sequence.name)]
+    sources = _sources(job, benchmark, len(waiting)) if waiting else []
+    folder.claim(plan)
     if waiting:
         total, done = sum(s.frames for s in waiting), [0]
 
@@ -97,7 +101,6 @@ def evaluate(
             progress(done[0], total)
 
         progress(0, total)
-        sources = _sources(job, benchmark, len(waiting))
         runner.run(benchmark, share, sources, folder, job.settings.worst, count)
     if not all(folder.has(sequence.name) for sequence in sequences):
         return None
@@ -133,19 +136,32 @@ def _with_predictions(
     return [s for s in sequences if not missing[s.name]], {s.name: s.frames for s in lacking}
 
 
-def _plan(job: Job, sequences: Sequence[Clip]) -> dict[str, Any]:
+def _plan(job: Job, benchmark: Benchmark, sequences: Sequence[Clip]) -> dict[str, Any]:
     """What tells this evaluation from others."""
     settings = dataclasses.asdict(job.settings)
     reported = ("draws", "seed", "worst")  # may change without scoring anything again
     names = "\n".join(sequence.name for sequence in sequences)
     plan = {key: value for key, value in settings.items() if key not in reported}
-    plan |= {"data": str(job.data.absolute()), "fill": job.fill}
+    plan |= {"data": str(job.data.resolve()), "fill": job.fill}
     plan |= {"sequences": hashlib.sha256(names.encode()).hexdigest()[:16]}
     if job.predictions is not None:
-        return plan | {"predictions": str(job.predictions.absolute())}
+        files = FromFiles(job.predictions)
+        newest = max(files.changed(sequence, benchmark) for sequence in sequences)
+        return plan | {
+            "predictions": str(job.predictions.resolve()),
+            "newest_prediction": _time(newest),
+        }
     manifest = Path(job.model) / checkpoints.MANIFEST
-    weights = hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.is_file() else ""
-    return plan | {"model": job.model, "manifest": weights}
+    if not manifest.is_file():
+        return plan | {"model": job.model}
+    return plan | {
+        "model": str(manifest.parent.resolve()),
+        "model_written": _time(manifest.stat().st_mtime),
+    }
+
+
+def _time(seconds: float) -> str:
+    return datetime.datetime.fromtimestamp(seconds).isoformat()
 
 
 def _sources(job: Job, benchmark: Benchmark, most: int) -> list[Source]:

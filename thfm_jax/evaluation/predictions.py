@@ -164,6 +164,11 @@ class FromFiles:
         files = [self._file(sequence, task, benchmark) for task in benchmark.tasks]
         return [file for file in files if not file.is_file()]
 
+    def changed(self, sequence: Clip, benchmark: Benchmark) -> float:
+        """When a file of the sequence was last written, in seconds since 1970."""
+        files = [self._file(sequence, task, benchmark) for task in benchmark.tasks]
+        return max(file.stat().st_mtime for file in files)
+
     def blocks(self, sequence: Clip, benchmark: Benchmark) -> Iterator[Values]:
         """The predictions of successive frames; raises PredictionError where files do not fit."""
         named = {task: self._file(sequence, task, benchmark) for task in benchmark.tasks}

@@ -241,10 +241,15 @@ def _used(benchmark: Benchmark, table: Sequence[Row]) -> list[Measure]:
     return [m for m in benchmark.measures if any(m.name in cells for _, cells, _ in table)]
 
 
+_SIGNS = str.maketrans(
+    {sign: f"\\{sign}" for sign in "&%_#${}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"<": "$<$", ">": "$>$", "°": r"$^\circ$", "²": "$^2$", "³": "$^3$", "δ": r"$\delta$"}
+)
+
+
 def _escape(text: str) -> str:
-    for sign in "&%_#$":
-        text = text.replace(sign, f"\\{sign}")
-    return text
+    return text.translate(_SIGNS)
 
 
 def gallery_page(title: str, frames: Sequence[tuple[str, int, float]], files: Sequence[str]) -> str:

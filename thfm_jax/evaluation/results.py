@@ -55,11 +55,15 @@ class Folder:
 
     def claim(self, plan: Mapping[str, Any]) -> None:
         """Writes down what is evaluated here; ResultError where it is something else already."""
-        file = self.root / "plan.json"
-        text = json.dumps(plan, indent=2, sort_keys=True, default=str) + "\n"
-        if not file.exists():
-            write_text(file, text)
-        there, wanted = json.loads(file.read_text()), json.loads(text)
+        if not self._plan.exists():
+            write_text(self._plan, _text(plan))
+        self.check(plan)
+
+    def check(self, plan: Mapping[str, Any]) -> None:
+        """ResultError where something else is evaluated here."""
+        if not self._plan.exists():
+            return
+        there, wanted = json.loads(self._plan.read_text()), json.loads(_text(plan))
         differing = sorted(key for key in {*there, *wanted} if there.get(key) != wanted.get(key))
         if differing:
             key = differing[0]
@@ -67,6 +71,10 @@ class Folder:
                 f"{self.root} holds another evaluation: {key} was {there.get(key)!r} and is "
                 f"{wanted.get(key)!r} now; name another folder"
             )
+
+    @property
+    def _plan(self) -> Path:
+        return self.root / "plan.json"
 
     def file(self, name: str) -> Path:
         """Where the result of a sequence is."""
@@ -103,6 +111,10 @@ class Folder:
             return Result(**{**data, "tallies": tallies, "worst": worst})
         except (ValueError, KeyError, TypeError) as error:
             raise ResultError(f"{file} is damaged: {error!r}; remove it, and go on") from error
+
+
+def _text(plan: Mapping[str, Any]) -> str:
+    return json.dumps(plan, indent=2, sort_keys=True, default=str) + "\n"
 
 
 def write_text(file: Path, text: str) -> None:
