@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 import thfm_jax
 from configs import published
+from experiments.parsing import parse_flags
 from thfm_jax import config, predict
 from thfm_jax.checkpoints import CheckpointError
 from thfm_jax.data.synthetic.assets import AssetError
@@ -77,6 +78,9 @@ def run() -> None:
     print((job.output / "table.md").read_text())
     skipped = found["frames"]["skipped"]
     print(f"{found['frames']['scored']} frames scored, {found['frames']['masked']} without a label")
+    for name, share in found["details"].items():
+        if name.endswith("_without_truth") and share:
+            print(f"{share:.2%} of the foreground has no {name.removesuffix('_without_truth')}")
     if skipped:
         print(f"{skipped} frames of {len(found['sequences']['skipped'])} sequences skipped")
     print(f"see {job.output / 'results.json'} and {job.output / 'gallery' / 'index.html'}")
@@ -92,4 +96,4 @@ def main(_) -> None:
 
 if __name__ == "__main__":
     flags.mark_flag_as_required("config")
-    app.run(main)
+    app.run(main, flags_parser=parse_flags)

@@ -20,6 +20,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 from tqdm import tqdm
 
+from experiments.parsing import parse_flags
 from thfm_jax.checkpoints import CheckpointError
 from thfm_jax.training import recipe, run
 from thfm_jax.training.checkpoint import ResumeError
@@ -80,16 +81,6 @@ def main(_) -> None:
     if model is None:
         sys.exit(STOPPED)
     print(f"the model is in {model}")
-
-
-def parse_flags(argv: list[str]) -> list[str]:
-    """As absl does, but with one line about an entry that the configuration does not have."""
-    try:
-        return app.parse_flags_with_usage(argv)
-    except (AttributeError, KeyError) as error:
-        inner = error.args[0]  # of ml_collections, at times a KeyError whose text has two lines
-        text = inner.args[0] if isinstance(inner, KeyError) else str(inner)
-        sys.exit(f"error: no such entry of the configuration: {' '.join(text.split())}")
 
 
 def _lost(error: BaseException | None) -> BaseException | None:
