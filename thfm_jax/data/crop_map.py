@@ -13,8 +13,6 @@ from PIL import Image
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels of the frame
 
-_ROUNDING = 1e-6  # pixels by which a border may miss a whole number that it stands for
-
 
 @dataclasses.dataclass(frozen=True)
 class CropMap:
@@ -81,26 +79,30 @@ def cut(
 def place(
     layer: Float[np.ndarray, "h w"], box: Box, source: tuple[int, int], outside: float
 ) -> Float[np.ndarray, "H W"]:
-    """A map that shows a rectangle of a frame as a float32 map of the frame (bilinear).
+    """A map that shows a rectangle of a frame as a float32 map of the frame.
 
-    The filter widens where the map shrinks, so nothing aliases. What is linear in position comes
-    back exactly, but for two pixels of either grid along the rectangle's border.
+    Its values are taken as samples at pixel centres and interpolated (bilinear) at the frame's, so
+    what is linear in position comes back exactly, but for half a pixel along the map's border.
 
     Args:
       layer: the map, without NaN.
       box: the rectangle; it may reach beyond the frame.
       source: (height, width) of the frame.
-      outside: value of the pixels that do not lie in the rectangle as a whole.
+      outside: value of the pixels whose centres lie outside the rectangle.
     """
     low, high = np.array(box[:2]), np.array(box[2:])
-    first = np.maximum(np.ceil(low - _ROUNDING), 0).astype(int)
-    last = np.minimum(np.floor(high + _ROUNDING), source[::-1]).astype(int)
+    first = np.clip(np.ceil(low - 0.5), 0, source[::-1]).astype(int)
+    last = np.clip(np.ceil(high - 0.5), first, source[::-1]).astype(int)
     placed = np.full(source, outside, np.float32)
     if (first < last).all():
-        shape = np.array(layer.shape[::-1])
-        inner = (np.stack([first, last]) - low) * shape / (high - low)
-        part = Image.fromarray(layer.astype(np.float32)).resize(
-            tuple(last - first), Image.Resampling.BILINEAR, box=tuple(np.clip(inner, 0, shape).flat)
+        x_scale, y_scale = np.array(layer.shape[::-1]) / (high - low)
+        x, y = (first - low) * (x_scale, y_scale)
+        part = Image.fromarray(layer.astype(np.float32)).transform(
+            tuple(last - first),
+            Image.Transform.AFFINE,
+            (x_scale, 0, x, 0, y_scale, y),
+            Image.Resampling.BILINEAR,
+            fillcolor=outside,
         )
         placed[first[1] : last[1], first[0] : last[0]] = np.asarray(part)
     return placed
