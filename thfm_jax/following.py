@@ -24,13 +24,15 @@ WORTH = 0.5  # a larger share of the frame than this is not worth the lost surro
 MAX_SCALE = 4.0  # shown pixels per source pixel: beyond, there is nothing more to see
 ROUNDS = 2  # times that it is set
 SETTLED = 0.6  # intersection over union with the one before: as much is the same
-STIFFNESS = 200.0  # of its path against bending: a third of a second's sway is not followed
+STIFFNESS = (
+    200.0  # of its path against bending: sways of under 24 frames are damped by half or more
+)
 TENSION = 0.1  # of its path against moving: leads it through frames where nobody is seen
 
 # Who counts: each is connected in space and time.
 REACH_PX = 2  # parts of the matte up to twice this far apart are one
 SPECK_PX = 16.0  # in the frames that the model sees; someone smaller is not believed
-FEWEST_FRAMES = 3  # nor someone who is seen in fewer, unless the window has no more
+FEWEST_FRAMES = 3  # nor someone who is seen in fewer, unless nobody is seen in more
 SUBJECT = 0.1  # nor is someone followed who covers less than this share of the largest's area
 CONFIDENT = 0.5  # joints that count as well ...
 NEAR = 0.25  # ... if they lie no farther from the box than this share of its sides
@@ -63,7 +65,8 @@ def people(
     """The box (left, top, right, bottom) in pixels round all people of each frame; NaN for none.
 
     Where one of them is clearly the subject, being ten times as large as others (`SUBJECT`), those
-    do not count; nor do specks, and what flashes up for a frame or two.
+    do not count; nor do specks, and what flashes up for a frame or two. Someone too fast to be
+    connected from frame to frame counts if nobody lasts.
 
     Args:
       matte: alpha in [0, 1].
@@ -121,7 +124,9 @@ def _counting(person: Bool[np.ndarray, "T h w"]) -> Bool[np.ndarray, "T h w"]:
     area = np.stack([np.bincount(x.ravel(), minlength=count + 1) for x in label])[:, 1:]
     frames = np.count_nonzero(area, axis=0)
     mean = area.sum(axis=0) / frames
-    counts = (frames >= min(FEWEST_FRAMES, len(person))) & (mean >= SPECK_PX)
+    counts = mean >= SPECK_PX
+    lasting = counts & (frames >= FEWEST_FRAMES)
+    counts = lasting if lasting.any() else counts
     counts &= mean >= SUBJECT * np.max(mean, where=counts, initial=0)
     return np.append(False, counts)[label]
 

@@ -12,7 +12,7 @@ from flax import nnx
 from PIL import Image
 
 import thfm_jax
-from thfm_jax import checkpoints, hlo, joints, outputs, predict
+from thfm_jax import checkpoints, following, hlo, joints, outputs, predict
 from thfm_jax.config import (
     Compute,
     DitConfig,
@@ -149,6 +149,21 @@ def test_any_subset_of_tasks_gives_the_same_from_one_program(predictor, frames):
         for task, value in values.items():
             np.testing.assert_allclose(value, everything[task], atol=1e-5)
     assert predictor.compiled._cache_size() == before == 1
+
+
+def test_a_rectangle_about_people_needs_no_other_program(predictor, frames, monkeypatch):
+    """Wherever the random network finds people: here about (30, 20) in the model's pixels."""
+    boxes = np.tile([28.0, 16, 32, 24], (9, 1))
+    monkeypatch.setattr(following, "people", lambda matte, keypoints: boxes[: len(matte)])
+    whole = predictor(frames, follow=False).values
+    values = predictor(frames).values
+    assert predictor.compiled._cache_size() == 1
+    assert {t: (v.shape, v.dtype) for t, v in values.items()} == {
+        t: (v.shape, v.dtype) for t, v in whole.items()
+    }
+    corner = np.s_[:, :10, :10]
+    assert np.isnan(values["depth"][corner]).all() and not values["matte"][corner].any()
+    assert whole["matte"][corner].any()
 
 
 def test_folding_changes_nothing(model, predictor, frames):
