@@ -171,6 +171,20 @@ def test_a_start_that_failed_does_not_claim_the_folder(data, tmp_path):
     assert evaluate(Job(SETTINGS, data, tmp_path, model="trivial"))
 
 
+def test_a_set_without_any_label_is_no_score(tmp_path, monkeypatch):
+    class Unlabelled(OneFrame):
+        def truth(self, frames):
+            return {"keypoints3d": Target(np.zeros((1, 3, 3)), np.zeros((1, 3), bool))}
+
+    nothing = Scores({"error": Mean()}, np.full(1, np.nan))
+    benchmark = dataclasses.replace(
+        POSE, open_=lambda root: [Unlabelled()], score=lambda *_: nothing
+    )
+    monkeypatch.setitem(BENCHMARKS, "pose", benchmark)
+    with pytest.raises(BenchmarkError, match="none of 1 frames has a label"):
+        evaluate(Job(Settings("pose"), tmp_path, tmp_path / "out", model="trivial"))
+
+
 def test_a_damaged_result_is_named(data, tmp_path):
     evaluate(Job(SETTINGS, data, tmp_path, model="trivial"))
     file = tmp_path / "sequences" / "test" / "00001.json"

@@ -31,9 +31,11 @@ from thfm_jax.evaluation.report import Published
 from thfm_jax.evaluation.results import Folder, write_text
 from thfm_jax.evaluation.runner import Settings, Source
 from thfm_jax.evaluation.trivial import Trivial
+from thfm_jax.measure import cores
 from thfm_jax.sharding import make_mesh
 
 TRIVIAL = "trivial"
+_READERS = 8  # threads that score files; each holds a block of frames, or a whole sequence
 Progress = Callable[[int, int], None]  # (frames done, frames in all)
 
 
@@ -165,9 +167,9 @@ def _time(seconds: float) -> str:
 
 
 def _sources(job: Job, benchmark: Benchmark, most: int) -> list[Source]:
-    """One for each device of this process, but no more than `most`."""
+    """One for each device, or of files for each core, of this process, but no more than `most`."""
     if job.predictions is not None:
-        return [FromFiles(job.predictions, job.fill)]
+        return [FromFiles(job.predictions, job.fill)] * min(most, cores(), _READERS)
     if benchmark.files:
         raise PredictionError(
             f"{benchmark.title} scores what no model here predicts: name --predictions that have "
@@ -207,6 +209,8 @@ def _report(
     data = report.summary(benchmark, results, skipped, settings.draws, settings.seed)
     worst = report.worst_frames(results, runner.sign(benchmark), settings.worst)
     data["worst"] = [list(row) for row in worst]
+    if not data["frames"]["scored"]:
+        raise BenchmarkError(f"{job.data}: none of {data['frames']['masked']} frames has a label")
     label = job.label or (job.predictions.name if job.predictions else Path(job.model).name)
     if not all(result.trained for result in results):
         label += " (random weights)"

@@ -265,10 +265,11 @@ def check_finite(
     for task, value in values.items():
         if task not in truth:
             continue
-        single = value.ndim == 3 and TASKS[task].kind == "dense"
-        bad = ~(np.isfinite(value) if single else np.isfinite(value).all(axis=-1))
-        if not bad.any():
+        finite = np.isfinite(value)
+        if finite.all():
             continue
+        single = value.ndim == 3 and TASKS[task].kind == "dense"
+        bad = ~(finite if single else finite.all(axis=-1))
         mask = np.asarray(truth[task].mask) > 0
         bad &= mask if mask.ndim == bad.ndim else np.any(mask, axis=-1)
         if bad.any():

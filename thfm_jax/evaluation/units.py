@@ -12,9 +12,11 @@ from jaxtyping import Bool, Float
 from thfm_jax.data.benchmarks.persons import PERSON_M, span, unit_of
 from thfm_jax.data.benchmarks.plausible import best_axes
 from thfm_jax.data.benchmarks.sequence import Sequence
+from thfm_jax.tasks import TASKS
 from thfm_jax.tasks.densepose import BOX_M
 
 _FRAMES = 8  # of a sequence, so many are looked at
+_SIDE = 128  # of a map about so many rows and columns
 # Fewer pixels say nothing.
 _ENOUGH = 50
 # Correlation with the truth below which a map is taken for one of the opposite sense.
@@ -37,7 +39,7 @@ def expected(
       sequence: whose truth dense maps are compared with, in some of its frames.
     """
     places = range(0, len(prediction), max(len(prediction) // _FRAMES, 1))
-    sample = np.asarray(prediction[:: places.step], np.float64)
+    sample = np.asarray(_thinned(task, prediction[:: places.step]), np.float64)
     if not np.isfinite(sample).any():
         return ""
     largest = np.nanmax(np.where(np.isfinite(sample), np.abs(sample), np.nan))
@@ -61,6 +63,14 @@ def expected(
             whole = sample[np.isfinite(sample).all(axis=(1, 2))]
             return _of_person(whole) if len(whole) else ""
     return ""
+
+
+def _thinned(task: str, values: Float[np.ndarray, "t ..."]) -> Float[np.ndarray, "t ..."]:
+    """Fewer rows and columns of maps; keypoints as they are."""
+    if TASKS[task].kind != "dense":
+        return values
+    rows, columns = (max(side // _SIDE, 1) for side in values.shape[1:3])
+    return values[:, ::rows, ::columns]
 
 
 def _of_person(points: Float[np.ndarray, "t K 3"]) -> str:
@@ -124,8 +134,8 @@ def _labelled(
     """Prediction, truth and where both are known, of the sampled frames with enough of it."""
     for values, at in zip(sample, places, strict=True):
         target = sequence.truth(slice(at, at + 1))[task]
-        truth = np.asarray(target.value, np.float64)[0]
+        truth = np.asarray(_thinned(task, np.asarray(target.value)), np.float64)[0]
         finite = np.isfinite(values) if values.ndim == 2 else np.isfinite(values).all(axis=-1)
-        known = (np.asarray(target.mask)[0] > 0) & finite
+        known = (_thinned(task, np.asarray(target.mask))[0] > 0) & finite
         if np.count_nonzero(known) >= _ENOUGH:
             yield values, truth, known

@@ -46,6 +46,6 @@ def check_in_front(points: Float[np.ndarray, "T K 3"], what: str) -> None:
     z = float(np.median(points[..., 2]))
     if not 0 < z < _FARTHEST_M:
         raise BenchmarkError(
-            f"{what}: the person is at z = {z:.3g} m, expected 0 to {_FARTHEST_M:g}; "
-            "cameras should take metres of the world to the camera, not back"
+            f"{what}: the person is at z = {z:.3g} m, expected 0 to {_FARTHEST_M:g}; cameras "
+            "should take the world to the camera, not back, and translations should be in metres"
         )
