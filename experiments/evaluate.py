@@ -50,6 +50,8 @@ _PROCESS_ID = flags.DEFINE_integer("process_id", 0, "Which of them this is.", lo
 def run() -> None:
     if _PROCESS_ID.value >= _PROCESSES.value:
         raise ValueError(f"--process_id counts from 0 to {_PROCESSES.value - 1}")
+    if not _DATA.value and not _CONFIG.value.options.get("live"):
+        raise ValueError("--data is missing, the folder of the benchmark's data")
     job = Job(
         settings=config.build(Settings, _CONFIG.value.to_dict()),
         data=Path(_DATA.value),

@@ -95,6 +95,8 @@ def test_two_devices_share_and_equal_one(folder, scored):
     "flags, message",
     [
         (["--model=nowhere"], "error: there is no model directory"),
+        (["--data="], "error: --data is missing"),
+        (["--config.options.cameras=1"], "error: no such entry of the configuration: 'cameras'"),
         (["--predictions=nowhere"], "error: 3 of 3 sequences lack predictions: there is no nowh"),
     ],
 )
