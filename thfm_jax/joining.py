@@ -54,11 +54,14 @@ class Joiner:
             self._go_to_source()
         else:
             self._whole = view
-        if self._at_source:
-            values = {task: _restore(task, values[task], view) for task in self.tasks}
-        person = _person(values)
+
+        def placed(task: str) -> np.ndarray:
+            return _restore(task, values[task], view) if self._at_source else values[task]
+
+        person = placed(_MATTE) > 0.5 if _MATTE in self.tasks else None
+        # One task after the other, since at the source's size they take the most memory of all.
         return self._finished(
-            {task: b.add(window, values[task], person) for task, b in self._blenders.items()}
+            {task: b.add(window, placed(task), person) for task, b in self._blenders.items()}
         )
 
     def finish(self) -> Values:
@@ -68,10 +71,10 @@ class Joiner:
     def _go_to_source(self) -> None:
         """Brings the frames that are held to the source's size, where windows are joined now."""
         if self._whole and not self._at_source:
-            held = {task: b.finish() for task, b in self._blenders.items()}
-            held = {task: _restore(task, value, self._whole) for task, value in held.items()}
+            held = {t: _restore(t, b.finish(), self._whole) for t, b in self._blenders.items()}
+            person = held[_MATTE] > 0.5 if _MATTE in held else None
             for task, blender in self._blenders.items():
-                blender.replace(held[task], _person(held))
+                blender.replace(held[task], person)
         self._at_source = True
 
     def _finished(self, values: Values) -> Values:
@@ -83,10 +86,6 @@ class Joiner:
             absent = absent.reshape(absent.shape + (1,) * (values[task].ndim - absent.ndim))
             values[task] = np.where(absent, np.float32(nothing), values[task])
         return {task: values[task] for task in self._wanted}
-
-
-def _person(values: Values) -> np.ndarray | None:
-    return values[_MATTE] > 0.5 if _MATTE in values else None
 
 
 def _restore(task: str, value: np.ndarray, view: FitMap | CropMap) -> np.ndarray:
