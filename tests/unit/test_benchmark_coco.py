@@ -102,19 +102,33 @@ def test_perfect_predictions_score_perfectly(sequences):
     assert figures == pytest.approx(dict.fromkeys(STATS, 1.0), abs=1e-12)
 
 
-def test_perfect_files_score_perfectly(sequences, tmp_path):
-    totals = {}
-    for name, joints in perfect(sequences).items():
-        (tmp_path / "predictions" / name).mkdir(parents=True)
-        np.save(tmp_path / "predictions" / name / "keypoints2d.npy", joints)
+def through_files(sequences, predictions, folder):
+    """Figures of predictions by way of files, and the OKS of each person."""
+    totals, similarities = {}, []
     for sequence in sequences:
-        result, worst = score_sequence(coco.COCO, sequence, FromFiles(tmp_path / "predictions"))
+        (folder / sequence.name).mkdir(parents=True)
+        np.save(folder / sequence.name / "keypoints2d.npy", predictions[sequence.name])
+        result, worst = score_sequence(coco.COCO, sequence, FromFiles(folder))
         assert result.scored == sequence.frames
-        assert [each.score for each in worst] == pytest.approx([1] * sequence.frames)
+        similarities += [each.score for each in worst]
         for name, tally in result.tallies.items():
             totals[name] = totals[name] + tally if name in totals else tally
-    figures = {name: tally.value() for name, tally in totals.items()}
+    return {name: tally.value() for name, tally in totals.items()}, similarities
+
+
+def test_perfect_files_score_perfectly(sequences, tmp_path):
+    figures, similarities = through_files(sequences, perfect(sequences), tmp_path / "p")
     assert figures == pytest.approx(dict.fromkeys(STATS, 1.0), abs=1e-6)
+    assert similarities == pytest.approx([1] * sum(each.frames for each in sequences))
+
+
+def test_files_with_a_joint_that_is_off_score_sixteen_seventeenths(sequences, tmp_path):
+    wrong = perfect(sequences)
+    del wrong[sequences[0].name]  # the other's people have labels of all joints
+    wrong[sequences[1].name][:, 9, :2] += 1e6
+    figures, similarities = through_files(sequences[1:], wrong, tmp_path / "p")
+    assert similarities == pytest.approx([16 / 17] * 2)
+    assert figures["ap"] == pytest.approx(0.9) and figures["ar"] == pytest.approx(0.9)
 
 
 def test_a_joint_that_is_off_costs_its_share_of_the_oks(sequences):

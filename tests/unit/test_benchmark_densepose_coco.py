@@ -88,6 +88,20 @@ def test_perfect_files_score_perfectly(made):
         assert [each.score for each in worst] == [1] * sequence.frames
 
 
+def test_files_that_miss_one_of_three_people(made):
+    root, _, predictions, _ = made
+    sequences, totals = opened(root), {}
+    predictions[sequences[1].name][:] = -1
+    for sequence in sequences:
+        (root / "p" / sequence.name).mkdir(parents=True)
+        np.save(root / "p" / sequence.name / "densepose.npy", predictions[sequence.name])
+        result, _ = score_sequence(densepose.DENSEPOSE_COCO, sequence, FromFiles(root / "p"))
+        for name, tally in result.tallies.items():
+            totals[name] = totals[name] + tally if name in totals else tally
+    for name in ("gps", "gpsm", "ar"):
+        assert totals[name].value() == pytest.approx(2 / 3)
+
+
 def test_a_point_of_another_vertex_costs_by_its_geodesic_distance(made):
     """One of 12 points at a vertex d metres along the surface: GPS falls by (1 - exp) / 12."""
     root, data, predictions, surface = made
