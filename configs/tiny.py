@@ -1,4 +1,4 @@
-"""The tiny preset from scratch, in three stages, on one machine.
+"""The tiny preset from scratch, in four stages, on one machine.
 
 What it learns on, 17 frames of 256 x 256 (docs/dataset.md):
 
@@ -8,6 +8,7 @@ What it learns on, 17 frames of 256 x 256 (docs/dataset.md):
 The stages. Each starts from the model that the one before it wrote:
 
     python -m experiments.train --config=configs/tiny.py:vae --workdir=runs/tiny_vae
+    python -m experiments.train_text --model=runs/tiny_vae/model --output=runs/tiny_text/model
     python -m experiments.train --config=configs/tiny.py:latent --workdir=runs/tiny_latent
     python -m experiments.train --config=configs/tiny.py:pixel --workdir=runs/tiny_pixel
 
@@ -70,15 +71,21 @@ def _vae() -> dict:
 
 
 def _latent() -> dict:
-    return {"start": "runs/tiny_vae/model", "steps": 20_000}
+    return {**_listening(), "start": "runs/tiny_text/model", "steps": 20_000}
 
 
 def _pixel() -> dict:
     return {
+        **_listening(),
         "start": "runs/tiny_latent/model",
         "steps": 4000,
         "optimizer": {"learning_rate": 2e-4, "warmup_steps": 100},
     }
+
+
+def _listening() -> dict:
+    """To the text encoder as it was trained: what it tells apart is to stay so."""
+    return {"train_text": False, "phrasings": 64}
 
 
 def _overfit_vae() -> dict:

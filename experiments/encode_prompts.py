@@ -13,8 +13,8 @@ from pathlib import Path
 from absl import app, flags, logging
 
 from thfm_jax import checkpoints
-from thfm_jax.data.prompts import Tokenizer, save_features
-from thfm_jax.predict import encode_texts, restore_text_encoder
+from thfm_jax.asking import encode_texts, load_encoder, load_tokenizer
+from thfm_jax.data.prompts import save_features
 from thfm_jax.tasks import TASKS
 
 _MODEL = flags.DEFINE_string("model", None, "Directory of a converted model.", required=True)
@@ -23,8 +23,7 @@ _MODEL = flags.DEFINE_string("model", None, "Directory of a converted model.", r
 def run() -> None:
     directory = Path(_MODEL.value)
     config = checkpoints.load_config(directory)
-    tokenizer = Tokenizer.load(directory / checkpoints.TOKENIZER)
-    encoder = restore_text_encoder(directory, config)
+    encoder, tokenizer = load_encoder(directory, config), load_tokenizer(directory, config)
     texts = {name: task.prompt for name, task in TASKS.items()}
     features = encode_texts(encoder, tokenizer, texts, config.dit.text_length)
     for name, (text, rows) in features.items():

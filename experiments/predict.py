@@ -22,11 +22,15 @@ SAMPLE = Path(thfm_jax.__file__).parent / "data" / "assets" / "sample.mp4"
 
 _VIDEO = flags.DEFINE_string("video", str(SAMPLE), "Video, image or folder of images.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
-_TASKS = flags.DEFINE_string("tasks", "all", "Comma-separated task names.")
+_TASKS = flags.DEFINE_string(
+    "tasks", None, "Comma-separated task names; all by default, or those that --prompt asks for."
+)
 _MODEL = flags.DEFINE_string(
     "model", predict.DEFAULT_MODEL, "Model directory, or tiny for random weights."
 )
-_PROMPT = flags.DEFINE_multi_string("prompt", [], "TASK=TEXT: ask for a task in other words.")
+_PROMPT = flags.DEFINE_multi_string(
+    "prompt", [], "TEXT that says which task it asks for, or TASK=TEXT to ask for one in its words."
+)
 _AREA = flags.DEFINE_integer("area", None, "Pixels of the frames that the model sees, about.")
 _LENGTH = flags.DEFINE_integer("length", None, "Frames that the model sees at a time.")
 _OVERLAP = flags.DEFINE_integer("overlap", None, "Frames that two windows share.")
@@ -39,10 +43,13 @@ _OVERWRITE = flags.DEFINE_bool("overwrite", False, "Replace predictions in --out
 
 
 def run() -> None:
-    tasks = lookup(_TASKS.value)
+    named = lookup(_TASKS.value) if _TASKS.value is not None else ()
     info = video.probe(_VIDEO.value)
-    prompts = {task: text for task, _, text in (item.partition("=") for item in _PROMPT.value)}
-    predictor = thfm_jax.load(_MODEL.value, prompts=prompts, fold=_FOLD.value)
+    free = [text for text in _PROMPT.value if "=" not in text]
+    asked = predict.tasks_asked(free, _MODEL.value) if free else {}
+    given = dict(item.split("=", 1) for item in _PROMPT.value if "=" in item)
+    predictor = thfm_jax.load(_MODEL.value, prompts=asked | given, fold=_FOLD.value)
+    tasks = lookup((*named, *asked) or "all")
     for warning in (*info.warnings, *([] if predictor.trained else [UNTRAINED])):
         print(f"warning: {warning}", file=sys.stderr)
     length, overlap = predictor.window(_LENGTH.value, _OVERLAP.value)

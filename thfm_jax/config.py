@@ -87,7 +87,11 @@ class DitConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TextConfig:
-    """The UMT5 encoder."""
+    """The UMT5 encoder.
+
+    A text asks for the task whose prompt its features are nearest to, if the cosine is at least
+    `threshold` (`thfm_jax.asking`); None where the encoder was not trained so.
+    """
 
     layers: int = 24
     dim: int = 4096
@@ -98,6 +102,7 @@ class TextConfig:
     buckets: int = 32
     max_distance: int = 128
     eps: float = 1e-6
+    threshold: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

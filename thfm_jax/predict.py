@@ -18,15 +18,15 @@ from flax import nnx
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, UInt8
 
-from thfm_jax import checkpoints, config, following
+from thfm_jax import asking, checkpoints, config, following
 from thfm_jax.config import Compute, ThfmConfig
-from thfm_jax.data.prompts import ByteTokenizer, Tokenizer, encode_prompts, load_features
+from thfm_jax.data.prompts import ByteTokenizer, load_features
 from thfm_jax.data.transforms import FitMap, fit_map, pad_frames
 from thfm_jax.following import View
 from thfm_jax.joining import Joiner, Values
 from thfm_jax.models.sparse import KeypointTokens
 from thfm_jax.models.thfm import Thfm, fold_padding
-from thfm_jax.models.umt5 import Umt5Encoder, encode
+from thfm_jax.models.umt5 import Umt5Encoder
 from thfm_jax.ops import windows
 from thfm_jax.sharding import parameter_sharding
 from thfm_jax.tasks import TASKS, lookup
@@ -54,13 +54,15 @@ class Predictor:
         trained: bool,
         fold: bool = True,
         mesh: Mesh | None = None,
+        directory: Path | None = None,
     ):
         """Takes the model and, for every task, its prompt's text and unpadded features.
 
         `fold` computes now what is constant for these weights and prompts, instead of in each call.
         With a `mesh`, on which the weights lie, a clip's tokens, heads and pixels are split too.
+        `task_of` needs the model's `directory`, where its text encoder lies.
         """
-        self._mesh = mesh
+        self._mesh, self._directory = mesh, directory
         self.config, self.name, self.trained = model.config, name, trained
         self.prompts = {task: prompts[task][0] for task in TASKS}
         self._graph, self._state = nnx.split(model)
@@ -163,6 +165,22 @@ class Predictor:
             output = self.compiled(self._state, self._prompt, frames, rows, len(tasks))
         return jax.tree.map(lambda x: x[: len(tasks)], output)
 
+    def task_of(self, text: str) -> str:
+        """The task that a text asks for: "depth" for "how far each pixel is".
+
+        The prediction itself answers `prompts`; `load(prompts={task: text})` asks in these words.
+
+        Raises ValueError where it asks for none of the tasks, and where the model's text encoder
+        was not trained to tell.
+        """
+        return self._finder(text)
+
+    @functools.cached_property
+    def _finder(self) -> asking.TaskFinder:
+        if self._directory is None:
+            raise asking.untrained(self.name)
+        return asking.load_finder(self._directory)
+
     def _on_mesh(self) -> contextlib.AbstractContextManager:
         return jax.set_mesh(self._mesh) if self._mesh else contextlib.nullcontext()
 
@@ -232,14 +250,26 @@ def load(
     for name in prompts or {}:
         lookup(name)
     texts.update(prompts or {})
-    if str(model) in (DEFAULT_MODEL, "tiny"):
+    if _is_random(model):
         return _random(config.preset("tiny"), compute, texts, fold)
-    if str(model) in config.PRESETS and not Path(model).is_dir():
-        raise checkpoints.CheckpointError(
-            f"the preset {model} comes without weights: convert the released ones with "
-            "experiments.convert and give the directory that it writes"
-        )
-    return _restored(Path(model), compute, texts, fold, mesh)
+    return _restored(_directory(model), compute, texts, fold, mesh)
+
+
+def tasks_asked(texts: Sequence[str], model: str | Path = DEFAULT_MODEL) -> dict[str, str]:
+    """Task -> text, of texts that ask for one task each: prompts for `load`.
+
+    Raises ValueError as `Predictor.task_of` and `load`, and where two texts ask for one task.
+    """
+    if _is_random(model):
+        raise asking.untrained(f"{model} (random)")
+    find = asking.load_finder(_directory(model))
+    asked: dict[str, str] = {}
+    for text in texts:
+        task = find(text)
+        if task in asked:
+            raise ValueError(f"{asked[task]!r} and {text!r} both ask for {task}: give one of them")
+        asked[task] = text
+    return asked
 
 
 def default_compute() -> Compute:
@@ -249,12 +279,26 @@ def default_compute() -> Compute:
     return Compute(dtype="bfloat16", vae_dtype="bfloat16")
 
 
+def _is_random(model: str | Path) -> bool:
+    return str(model) in (DEFAULT_MODEL, "tiny")
+
+
+def _directory(model: str | Path) -> Path:
+    """The model directory; CheckpointError for a preset that comes without one."""
+    if str(model) in config.PRESETS and not Path(model).is_dir():
+        raise checkpoints.CheckpointError(
+            f"the preset {model} comes without weights: convert the released ones with "
+            "experiments.convert and give the directory that it writes"
+        )
+    return Path(model)
+
+
 def _random(c: ThfmConfig, compute: Compute, texts: dict[str, str], fold: bool) -> Predictor:
     # XLA compiles this generator four times as fast as the default one.
     key = jax.random.key(0, impl="rbg")
     model = nnx.jit(lambda: Thfm(c, compute, rngs=nnx.Rngs(key)))()
     encoder = nnx.jit(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(key)))()
-    prompts = encode_texts(encoder, ByteTokenizer(), texts, c.dit.text_length)
+    prompts = asking.encode_texts(encoder, ByteTokenizer(), texts, c.dit.text_length)
     return Predictor(model, prompts, name=f"{c.name} (random)", trained=False, fold=fold)
 
 
@@ -286,6 +330,7 @@ def _restored(
         trained=trained,
         fold=fold,
         mesh=mesh,
+        directory=directory,
     )
 
 
@@ -320,36 +365,9 @@ def _prompts(directory: Path, c: ThfmConfig, texts: dict[str, str]) -> dict:
         )
     found = {task: (text, known[text]) for task, text in texts.items() if text in known}
     if missing:
-        tokenizer = Tokenizer.load(directory / checkpoints.TOKENIZER)
-        encoder = restore_text_encoder(directory, c)
-        found.update(encode_texts(encoder, tokenizer, missing, c.dit.text_length))
+        encoder, tokenizer = asking.load_encoder(directory, c), asking.load_tokenizer(directory, c)
+        found.update(asking.encode_texts(encoder, tokenizer, missing, c.dit.text_length))
     return found
-
-
-def restore_text_encoder(directory: Path, c: ThfmConfig) -> Umt5Encoder:
-    """The text encoder of a model directory, each array in the dtype it is stored in."""
-    graph, state = nnx.split(nnx.eval_shape(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(0))))
-    stored: dict[Any, Any] = checkpoints.stored(directory, checkpoints.TEXT_ENCODER)
-    target = {
-        path: jax.ShapeDtypeStruct(leaf.shape, stored.get(path, leaf).dtype)
-        for path, leaf in nnx.to_flat_state(state)
-    }
-    params = checkpoints.restore(directory, checkpoints.TEXT_ENCODER, checkpoints.nest(target))
-    nnx.replace_by_pure_dict(state, params)
-    return nnx.merge(graph, state)
-
-
-def encode_texts(
-    encoder: Umt5Encoder, tokenizer: Tokenizer, texts: Mapping[str, str], length: int
-) -> dict[str, tuple[str, np.ndarray]]:
-    """Name -> (text, its features [n, D] without padding), of texts of at most `length` tokens."""
-    features, lengths = encode_prompts(
-        functools.partial(encode, encoder), tokenizer, list(texts.values()), length
-    )
-    return {
-        task: (text, np.asarray(rows[:n]))
-        for (task, text), rows, n in zip(texts.items(), features, lengths, strict=True)
-    }
 
 
 def _checked(frames: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -82,7 +82,9 @@ class Tokenizer:
 
 
 class ByteTokenizer(Tokenizer):
-    """Tokenizer without a file: byte b of the UTF-8 text is id b + 3; 259 ids in all."""
+    """Tokenizer without a file: byte b of the UTF-8 text is id b + 3."""
+
+    VOCABULARY = 384  # 259 ids, rounded up to a multiple of 128
 
     def __init__(self):
         super().__init__(lambda text: [byte + 3 for byte in text.encode()] + [EOS])

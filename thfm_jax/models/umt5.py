@@ -181,6 +181,14 @@ class Umt5Encoder(nnx.Module):
         return rows.astype(_wide(self.compute.dtype))
 
 
+def sentence(
+    features: Float[Array, "B L D"], mask: Bool[Array, "B L"] | Int[Array, "B L"]
+) -> Float[Array, "B D"]:
+    """A vector of length 1 for each text: the direction of the mean of its tokens' features."""
+    mean = jnp.mean(features, axis=1, where=mask.astype(bool)[..., None])
+    return mean / jnp.linalg.norm(mean, axis=-1, keepdims=True)
+
+
 # `encode(encoder, ids, mask)` runs the encoder; call it outside any other jit. XLA on CPUs does not
 # slice bfloat16 arrays, so it would convert the weights of all layers to float32 before the loop:
 # 19 GB for UMT5-XXL. With this pass off it converts one layer at a time, in 0.8 GB.

@@ -1,5 +1,6 @@
 """A trained state as a model directory that predicts, exports and trains further."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Sharding
 
 from thfm_jax import checkpoints
+from thfm_jax.config import ThfmConfig
 from thfm_jax.data.prompts import save_features
 from thfm_jax.tasks import TASKS
 from thfm_jax.training import lora
@@ -45,7 +47,8 @@ def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState)
         checkpoints.save(partial, part, arrays)
     features = _features(recipe, begin, params, whole=state.step.sharding)
     if first:
-        checkpoints.save_config(partial, begin.config, params)
+        kept = _copy_rest(begin.directory, partial, params) if begin.directory else ()
+        checkpoints.save_config(partial, config_of(recipe, begin), (*params, *kept))
         save_features(partial / checkpoints.PROMPTS, features)
         manifest = {
             "trained": recipe.objective.stage != "vae",
@@ -53,8 +56,6 @@ def save_model(directory: Path, recipe: Recipe, begin: Start, state: TrainState)
             "start": str(begin.directory or ""),
         }
         (partial / checkpoints.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-        if begin.directory:
-            _copy_rest(begin.directory, partial, params)
         if directory.exists():
             shutil.rmtree(directory)
         os.replace(partial, directory)
@@ -78,11 +79,23 @@ def _features(
     }
 
 
-def _copy_rest(source: Path, target: Path, params: Pytree) -> None:
-    """The tokenizer, and a text encoder that was not trained."""
-    for name in (checkpoints.TOKENIZER, checkpoints.TEXT_ENCODER):
-        if (source / name).is_dir() and name not in params:
-            shutil.copytree(source / name, target / name)
+def config_of(recipe: Recipe, begin: Start) -> ThfmConfig:
+    """The model's; a text encoder that was trained for the trunk's sake may confuse tasks again."""
+    text = begin.config.text
+    if recipe.train_text:
+        text = dataclasses.replace(text, threshold=None)
+    return dataclasses.replace(begin.config, text=text)
+
+
+def _copy_rest(source: Path, target: Path, params: Pytree) -> tuple[str, ...]:
+    """Copies the tokenizer, and a text encoder that was not trained; returns which parts."""
+    if (source / checkpoints.TOKENIZER).is_dir():
+        shutil.copytree(source / checkpoints.TOKENIZER, target / checkpoints.TOKENIZER)
+    part = checkpoints.TEXT_ENCODER
+    if part in params or not (source / part).is_dir():
+        return ()
+    shutil.copytree(source / part, target / part)
+    return (part,)
 
 
 def _meet(what: str) -> None:

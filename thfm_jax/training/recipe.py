@@ -77,6 +77,8 @@ class Recipe:
       average_decay: of the moving average of the weights, which is what is kept; 0 for none.
       train_text: train the text encoder too, on token ids; else its features are constants.
       paraphrases: draw from the tasks' paraphrases as well as from their prompts.
+      phrasings: wordings of each task that `phrasing` makes and that are drawn from as well; the
+        prompt itself is a quarter then.
       compute: dtypes, attention, what is kept for the backward pass.
       mesh: of devices.
       loader: of training batches.
@@ -99,6 +101,7 @@ class Recipe:
     average_decay: float = 0.999
     train_text: bool = False
     paraphrases: bool = False
+    phrasings: int = 0
     compute: Compute = Compute()
     mesh: MeshConfig = MeshConfig()
     evaluation: LoaderConfig | None = None

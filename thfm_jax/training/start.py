@@ -9,16 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from thfm_jax import checkpoints, config
+from thfm_jax.asking import load_tokenizer
+from thfm_jax.checkpoints import TEXT_ENCODER
 from thfm_jax.config import ThfmConfig
-from thfm_jax.data.prompts import ByteTokenizer, Tokenizer, load_features
+from thfm_jax.data.prompts import Tokenizer, encode_prompts, load_features
 from thfm_jax.models.thfm import Thfm
 from thfm_jax.models.umt5 import Umt5Encoder
 from thfm_jax.sharding import state_sharding
 from thfm_jax.training import lora
 from thfm_jax.training.recipe import Recipe
+from thfm_jax.training.step import Builder
 from thfm_jax.training.wordings import Wordings, task_texts, wordings
 from thfm_jax.types import Pytree
 
@@ -47,7 +50,7 @@ def start(recipe: Recipe, mesh: Mesh) -> Start:
 
     Raises:
       CheckpointError: the model directory is none, is damaged, or lacks its text encoder where that
-        is to be trained and the features of a prompt where it is not.
+        is to be trained, and where it is to make the features of a prompt that are not stored.
       ValueError: the preset is unknown.
     """
     directory = Path(recipe.start) if recipe.start else None
@@ -58,7 +61,7 @@ def start(recipe: Recipe, mesh: Mesh) -> Start:
         make = functools.partial(lora.add, config=recipe.lora, key=key)
         abstract = jax.eval_shape(make, params)
         params = jax.jit(make, out_shardings=state_sharding(abstract, mesh))(params)
-    prompts = _wordings(directory, c, recipe)
+    prompts = _wordings(directory, c, recipe, mesh)
     return Start(c, params, prompts, recipe.fixed, directory)
 
 
@@ -87,7 +90,7 @@ def random_part(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:
     The decoder's last layer begins at 0: it would else first learn to silence what it makes of
     random features, and only then to use them.
     """
-    if part == checkpoints.TEXT_ENCODER:
+    if part == TEXT_ENCODER:
         return nnx.to_pure_dict(nnx.state(Umt5Encoder(c.text, rngs=nnx.Rngs(key))))
     params = nnx.to_pure_dict(nnx.state(getattr(Thfm(c, rngs=nnx.Rngs(key)), part)))
     if part == "vae":
@@ -114,25 +117,36 @@ def _abstract(c: ThfmConfig, part: str, mesh: Mesh) -> Pytree:
     )[part]
 
 
-def tokenizer(directory: Path | None) -> Tokenizer:
-    """The model's tokenizer; bytes for a model from scratch."""
-    if directory and (directory / checkpoints.TOKENIZER).is_dir():
-        return Tokenizer.load(directory / checkpoints.TOKENIZER)
-    return ByteTokenizer()
-
-
-def _wordings(directory: Path | None, c: ThfmConfig, recipe: Recipe) -> Wordings:
-    texts = task_texts(recipe.paraphrases)
+def _wordings(directory: Path | None, c: ThfmConfig, recipe: Recipe, mesh: Mesh) -> Wordings:
+    texts = task_texts(recipe.paraphrases, recipe.phrasings, c.dit.text_length - 1)
+    tokenizer = load_tokenizer(directory, c)
     if recipe.train_text:
-        return wordings(texts, functools.partial(_ids, tokenizer(directory), c), c.dit.text_length)
+        return wordings(texts, functools.partial(_ids, tokenizer, c), c.dit.text_length)
     known = _stored(directory)
-    missing = [text for task in texts.values() for text in task if text not in known]
+    missing = list(dict.fromkeys(t for task in texts.values() for t in task if t not in known))
     if missing:
-        raise checkpoints.CheckpointError(
-            f"{directory or recipe.model} has no features of the prompt {missing[0]!r}: write them "
-            "with experiments.encode_prompts, or set train_text"
-        )
+        if not directory or TEXT_ENCODER not in checkpoints.present_parts(directory):
+            raise checkpoints.CheckpointError(
+                f"{directory or recipe.model} has neither features of the prompt {missing[0]!r} "
+                "nor a text encoder to make them: convert or train one, or set train_text"
+            )
+        known |= _features(recipe, c, tokenizer, missing, mesh)
     return wordings(texts, known.__getitem__, c.dit.text_length)
+
+
+def _features(
+    recipe: Recipe, c: ThfmConfig, tokenizer: Tokenizer, texts: list[str], mesh: Mesh
+) -> dict[str, np.ndarray]:
+    """Text -> what the model's text encoder makes of it, [n, D] without padding."""
+    encoder = Builder(c, recipe.compute).text_encoder(load(recipe, (TEXT_ENCODER,), mesh))
+    graph, state = nnx.split(encoder)
+    whole = NamedSharding(mesh, PartitionSpec())
+    run = jax.jit(lambda s, ids, mask: nnx.merge(graph, s)(ids, mask), out_shardings=whole)
+    features, lengths = encode_prompts(
+        functools.partial(run, state), tokenizer, texts, c.dit.text_length
+    )
+    rows = np.asarray(features)
+    return {text: row[:n] for text, row, n in zip(texts, rows, lengths, strict=True)}
 
 
 def _ids(tokens: Tokenizer, c: ThfmConfig, text: str) -> np.ndarray:

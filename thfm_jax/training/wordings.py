@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from thfm_jax.models.thfm import padding_bias
 from thfm_jax.tasks import TASKS
+from thfm_jax.training.phrasing import phrases
 from thfm_jax.types import Array
 
 
@@ -43,12 +44,20 @@ class Wordings:
         )
 
 
-def task_texts(paraphrases: bool) -> dict[str, tuple[str, ...]]:
-    """Task -> its wordings: the prompt alone, or the paraphrases as well."""
-    return {
-        name: (task.prompt, *task.paraphrases) if paraphrases else (task.prompt,)
-        for name, task in TASKS.items()
-    }
+def task_texts(paraphrases: bool, phrasings: int = 0, limit: int = 63) -> dict[str, list[str]]:
+    """Task -> its wordings: the prompt first, then perhaps paraphrases and what a grammar makes.
+
+    Where there are `phrasings`, of at most `limit` bytes, every fourth wording is the prompt: most
+    predictions ask by it.
+    """
+    texts = {}
+    for name, task in TASKS.items():
+        others = [*task.paraphrases] if paraphrases else []
+        others += phrases(name, phrasings, seed=0, limit=limit)
+        run = 3 if phrasings else max(len(others), 1)
+        starts = range(0, max(len(others), 1), run)
+        texts[name] = [text for at in starts for text in (task.prompt, *others[at : at + run])]
+    return texts
 
 
 def wordings(

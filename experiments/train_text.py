@@ -1,0 +1,49 @@
+"""Trains a text encoder to tell the tasks by their wordings, in minutes on a CPU.
+
+    python -m experiments.train_text --model=DIR --output=DIR [--steps=3000]
+
+--model is a model directory, whose other parts are copied, or a preset, whose text encoder alone is
+made. Prints the share of held-out wordings, by task, that the encoder takes for what they are.
+Expect ten minutes on two CPU cores for the tiny preset.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags, logging
+from tqdm import tqdm
+
+from thfm_jax.training.texts import TextRecipe, train_model
+
+_MODEL = flags.DEFINE_string("model", "tiny", "Model directory or preset.")
+_OUTPUT = flags.DEFINE_string("output", None, "Model directory to write.", required=True)
+_STEPS = flags.DEFINE_integer("steps", TextRecipe.steps, "Steps of the optimiser.")
+_BATCH = flags.DEFINE_integer("batch", TextRecipe.batch, "Wordings in a step.")
+_SEED = flags.DEFINE_integer("seed", TextRecipe.seed, "Of weights and wordings.")
+
+
+def run() -> None:
+    recipe = TextRecipe(steps=_STEPS.value, batch=_BATCH.value, seed=_SEED.value)
+    pause = 0.1 if sys.stderr.isatty() else 30  # seconds; a log file gets a line now and then
+    with tqdm(total=recipe.steps, unit="step", mininterval=pause) as bar:
+
+        def progress(step: int, loss: float) -> None:
+            bar.set_postfix({"loss": f"{loss:.4g}"}, refresh=False)
+            bar.update(step - bar.n)
+
+        shares = train_model(recipe, _MODEL.value, Path(_OUTPUT.value), progress)
+    for subject, share in shares.items():
+        print(f"{subject:12} {100 * share:4.0f} % of held-out wordings right")
+    print(f"wrote {_OUTPUT.value}")
+
+
+def main(_) -> None:
+    logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
+    try:
+        run()
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    app.run(main)
