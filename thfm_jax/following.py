@@ -24,9 +24,7 @@ WORTH = 0.5  # a larger share of the frame than this is not worth the lost surro
 MAX_SCALE = 4.0  # shown pixels per source pixel: beyond, there is nothing more to see
 ROUNDS = 2  # times that it is set
 SETTLED = 0.6  # intersection over union with the one before: as much is the same
-STIFFNESS = (
-    200.0  # of its path against bending: sways of under 24 frames are damped by half or more
-)
+STIFFNESS = 200.0  # of its path against bending: sways of 24 frames are damped by half
 TENSION = 0.1  # of its path against moving: leads it through frames where nobody is seen
 
 # Who counts: each is connected in space and time.
