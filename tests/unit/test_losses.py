@@ -161,7 +161,7 @@ def test_laplacian_pyramid_does_not_see_an_offset_but_a_line():
 
 
 def laplace(error, log_scale):
-    """Both parts for one clip of T frames, one joint and one coordinate."""
+    """The parts for one clip of T frames, one joint and one coordinate."""
     prediction = jnp.asarray(error, jnp.float32)[None, :, None, None]
     log_scale = jnp.broadcast_to(jnp.asarray(log_scale, jnp.float32), prediction.shape[:-1])
     weight = jnp.ones(prediction.shape[:-1])
@@ -170,14 +170,15 @@ def laplace(error, log_scale):
 
 def test_laplace_by_hand():
     parts = laplace([0.2, -0.1], np.log(0.1 - losses.MIN_LAPLACE_SCALE))
-    assert parts["position"] == pytest.approx((2 + 1) / 2 + np.log(0.1), rel=1e-5)
-    assert parts["velocity"] == pytest.approx(0.3 / 0.1, rel=1e-5)
+    assert parts["position"] == pytest.approx(0.15 / np.sqrt(0.1), rel=1e-5)
+    assert parts["velocity"] == pytest.approx(0.3 / np.sqrt(0.1), rel=1e-5)
+    assert parts["scale"] == pytest.approx((2 + 1) / 2 + np.log(0.1), rel=1e-5)
 
 
 @pytest.mark.parametrize("error", [0.003, 0.05, 2.0])
 def test_the_best_laplace_scale_is_the_error(error):
     scales = np.geomspace(2e-3, 10, 200)
-    values = jax.vmap(lambda s: laplace([error], s)["position"])(
+    values = jax.vmap(lambda s: laplace([error], s)["scale"])(
         jnp.log(scales - losses.MIN_LAPLACE_SCALE)
     )
     assert scales[jnp.argmin(values)] == pytest.approx(error, rel=0.03)
@@ -186,13 +187,21 @@ def test_the_best_laplace_scale_is_the_error(error):
 
 def test_laplace_scale_has_a_floor():
     perfect = laplace([0.0, 0.0], -100.0)
-    assert perfect["position"] == pytest.approx(np.log(losses.MIN_LAPLACE_SCALE))
-    assert perfect["velocity"] == 0
+    assert perfect["scale"] == pytest.approx(np.log(losses.MIN_LAPLACE_SCALE))
+    assert perfect["position"] == perfect["velocity"] == 0
 
 
-def test_the_scale_is_not_learned_from_velocity():
-    grad = jax.grad(lambda s: laplace([0.2, -0.1], s)["velocity"])(0.0)
-    assert grad == 0
+@pytest.mark.parametrize("part", ["position", "velocity"])
+def test_the_scale_is_learned_from_its_own_part_alone(part):
+    assert jax.grad(lambda s: laplace([0.2, -0.1], s)[part])(0.0) == 0
+    assert jax.grad(lambda e: laplace([e, -0.1], 0.0)["scale"])(0.2) == 0
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1, 0.01])
+def test_joints_pull_by_the_root_of_their_precision(scale):
+    log_scale = np.log(scale - 0.999 * losses.MIN_LAPLACE_SCALE)
+    grad = jax.grad(lambda e: laplace([e], log_scale)["position"])(0.3)
+    assert grad == pytest.approx(scale**-0.5, rel=1e-3)
 
 
 def test_laplace_pulls_towards_the_target():
@@ -208,7 +217,8 @@ def test_velocity_needs_both_frames():
     )
     # Only the second joint has two labelled frames running.
     change = jnp.mean(jnp.abs(prediction[0, 1, 1] - prediction[0, 0, 1]))
-    assert parts["velocity"] == pytest.approx(float(change) / losses.MIN_LAPLACE_SCALE, rel=1e-5)
+    expected = float(change) / losses.MIN_LAPLACE_SCALE**0.5
+    assert parts["velocity"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_one_frame_has_no_velocity():

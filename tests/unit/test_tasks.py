@@ -149,7 +149,7 @@ def test_background_is_one_colour(name):
 def test_a_perfect_prediction_costs_nothing(name):
     goal = target(name)
     _, parts = bound(name)[2](perfect(name, goal), goal)
-    floor = {"position": np.log(1 + 1e-3)}  # the log of the Laplace scale at log_scale 0
+    floor = {"scale": np.log(1 + 1e-3)}  # the log of the Laplace scale at log_scale 0
     for part, value in parts.items():
         assert value == pytest.approx(floor.get(part, 0.0), abs=1e-6)
 

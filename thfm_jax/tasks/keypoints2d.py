@@ -41,7 +41,7 @@ def decode(raw: Float[Array, "*B K 8"], size: tuple[int, int]) -> Float[Array, "
 
 
 def loss(raw: Float[Array, "*B T K 8"], target: Target, size: tuple[int, int]) -> Loss:
-    """Laplace position and velocity terms of x and y, and cross-entropy of the confidence."""
+    """`losses.laplace` of x and y, and cross-entropy of the confidence."""
     weight = weights(target.value, target.mask)
     code = encode(target.value, target.mask, size)
     parts = losses.laplace(raw[..., :2], code[..., :2], raw[..., 6], weight)

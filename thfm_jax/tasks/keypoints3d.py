@@ -43,7 +43,7 @@ def decode(raw: Float[Array, "*B K 8"], size: tuple[int, int]) -> Float[Array, "
 
 
 def loss(raw: Float[Array, "*B T K 8"], target: Target, size: tuple[int, int]) -> Loss:
-    """Laplace position and velocity terms of X, Y and Z."""
+    """`losses.laplace` of X, Y and Z."""
     code = encode(target.value, target.mask, size)
     weight = _weights(target.value, target.mask)
     return losses.sum_parts(losses.laplace(raw[..., 3:6], code, raw[..., 7], weight))

@@ -138,23 +138,29 @@ def laplace(
     log_scale: Float[Array, "*B T K"],
     weight: Float[Array, "*B T K"],
 ) -> Parts:
-    """Negative log-likelihood of joints under a learned Laplace scale, and an L1 on their velocity.
+    """L1 of joints and of their velocity, in units of the root of a learned Laplace scale.
 
-    position: |error| / b + log b, with |error| averaged over the C coordinates and
-    b = exp(log_scale) + `MIN_LAPLACE_SCALE`, least where b is |error|, at log|error| + 1.
-    velocity: |error's change from frame to frame| / b, with the larger b of the two frames held
-    fixed, so that the scale is learned from positions alone and both parts stay in balance while it
-    shrinks.
+    position: |error| / sqrt(b), with |error| averaged over the C coordinates and
+    b = exp(log_scale) + `MIN_LAPLACE_SCALE`.
+    velocity: |error's change from frame to frame| / sqrt(b), with the larger b of the two frames.
+    scale: |error| / b + log b, least where b is |error|, at log|error| + 1.
 
-    The learned scale follows Kendall and Gal, "What uncertainties do we need in Bayesian deep
-    learning for computer vision?", 2017.
+    What one part learns is held fixed in the others. The likelihood of Kendall and Gal ("What
+    uncertainties do we need in Bayesian deep learning for computer vision?", 2017) has 1 / b in
+    place of 1 / sqrt(b): its gradient grows without limit as joints are learned, until the trunk
+    learns nothing else (docs/decisions.md). The root is Seitzer et al., "On the pitfalls of
+    heteroscedastic uncertainty estimation with probabilistic neural networks", 2022, with beta 1/2.
     """
+    hold = jax.lax.stop_gradient
     error = difference(prediction, target, weight[..., None])
+    distance = jnp.mean(jnp.abs(error), axis=-1)
     log_scale = jnp.logaddexp(log_scale, math.log(MIN_LAPLACE_SCALE))
-    precision = jnp.exp(-log_scale)
-    position = precision * jnp.mean(jnp.abs(error), axis=-1) + log_scale
+    unit = hold(jnp.exp(-0.5 * log_scale))
     change = jnp.mean(jnp.abs(jnp.diff(error, axis=-3)), axis=-1)
-    held = jax.lax.stop_gradient(precision)
-    velocity = jnp.minimum(held[..., 1:, :], held[..., :-1, :]) * change
+    velocity = jnp.minimum(unit[..., 1:, :], unit[..., :-1, :]) * change
     both = jnp.minimum(weight[..., 1:, :], weight[..., :-1, :])
-    return {"position": masked_mean(position, weight), "velocity": masked_mean(velocity, both)}
+    return {
+        "position": masked_mean(unit * distance, weight),
+        "velocity": masked_mean(velocity, both),
+        "scale": masked_mean(hold(distance) * jnp.exp(-log_scale) + log_scale, weight),
+    }
