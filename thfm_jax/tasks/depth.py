@@ -1,8 +1,8 @@
 """Depth: how far the person's surface is from the camera, up to one scale and shift per clip.
 
-Metric z is coded linearly, since scores align depth linearly: the clip's 2 % and 98 % quantiles
-over the foreground become -1 and 1, what lies beyond is clipped, and the background is as far as
-the code goes. Three equal channels make it an RGB video for the VAE.
+Metric z is coded linearly, since scores align depth linearly: the clip's 0.5 % and 99.5 %
+quantiles over the foreground become -1 and 1, what lies beyond is clipped, and the background is as
+far as the code goes. Three equal channels make it an RGB video for the VAE.
 """
 
 import jax.numpy as jnp
@@ -13,7 +13,7 @@ from thfm_jax.tasks import losses, metrics
 from thfm_jax.tasks.spec import Loss, Mask, TaskSpec, is_foreground, weights
 from thfm_jax.types import Array, Target
 
-QUANTILES = (0.02, 0.98)
+QUANTILES = (0.005, 0.995)
 BACKGROUND = 1.0
 
 # A flat or nearly flat clip is coded as if it were this deep, with its surface in the middle.
