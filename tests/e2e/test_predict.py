@@ -109,6 +109,7 @@ def test_the_first_command_of_the_readme(tmp_path):
         (["--video=nothing.mp4"], "nothing.mp4: expected a video, an image or a folder of images"),
         (["--model=nowhere"], "there is no model directory"),
         ([f"--prompt=depth={'far ' * 600}"], "tokens but at most 64 fit"),
+        (["--prompt=how far away"], "thfm-tiny (random) was not trained to tell which task a text"),
     ],
 )
 def test_bad_arguments_give_one_line_and_no_folder(arguments, message, tmp_path):

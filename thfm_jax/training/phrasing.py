@@ -58,7 +58,7 @@ def slip(text: str, rng: np.random.Generator, limit: int) -> str:
     written = text
     for _ in range(rng.choice(3, p=(0.7, 0.25, 0.05))):
         written = _misspell(written, rng)
-    case = rng.choice(4, p=(0.5, 0.35, 0.08, 0.07))
+    case = rng.choice(4, p=(0.45, 0.33, 0.15, 0.07))
     written = (str, str.capitalize, str.upper, str.title)[case](written)
     gap = rng.choice([" ", "_", "-", "  ", ""], p=(0.93, 0.02, 0.02, 0.02, 0.01))
     end = rng.choice(["", ".", "!", "?", "...", " please", " :)"], p=(0.6, 0.2, *[0.04] * 5))

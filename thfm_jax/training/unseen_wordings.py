@@ -1,7 +1,9 @@
 """What a text encoder is measured on: wordings that `phrasing` does not make, written by hand.
 
-They were written before the grammar was, and it was not made from them: few of their constructions
-are its own, and some of their words are not in it. Never train on them.
+All but the last five of each task, and ten of none, were written before the grammar. Words that an
+encoder had not known, such as "rotoscope", were added to the grammar after a first training; the
+others were written then, and an encoder that had not learned those words has all 30 right. None of
+these wordings is ever drawn (`phrasing.phrase`).
 """
 
 UNSEEN: dict[str, tuple[str, ...]] = {
@@ -26,6 +28,11 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "get me the Z of everything",
         "proximity of the person to us",
         "depth from a single camera",
+        "how far back does the scene go at every pixel",
+        "give me the z distance of the body",
+        "show what is near and what is far",
+        "tell me the camera-to-person distance",
+        "I want a map of distances",
     ),
     "normals": (
         "where does the skin point at each pixel",
@@ -48,6 +55,11 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "camera-space surface normal estimation",
         "in which direction do the faces of the body look",
         "outward direction of the surface",
+        "show the direction every surface is facing",
+        "which way is the skin turned",
+        "compute the surface's perpendicular at each pixel",
+        "normal vectors of the body please",
+        "paint surfaces by where they point",
     ),
     "matte": (
         "get rid of everything behind her",
@@ -70,6 +82,11 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "transparent png of the person",
         "strip away the scenery",
         "the shape of the person in black and white",
+        "cut the woman from her background",
+        "mask out the dancer",
+        "which parts of the image are the person",
+        "give me a clean silhouette",
+        "isolate the human with soft edges",
     ),
     "densepose": (
         "tie every pixel to a spot on a generic human",
@@ -92,6 +109,11 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "match the skin to the reference mesh",
         "surface embedding of the human",
         "label pixels by location on the body surface",
+        "map the picture onto a body template",
+        "tell me which spot of the body surface each pixel is",
+        "find the body coordinates of every pixel",
+        "dense body correspondence",
+        "where on the human surface is each pixel",
     ),
     "keypoints2d": (
         "mark the elbows and knees on the picture",
@@ -114,6 +136,11 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "on-image skeleton",
         "pinpoint her joints in the picture plane",
         "key points of the body, 2d",
+        "find the joints in the image",
+        "give pixel coordinates for the skeleton",
+        "detect the 2D landmarks of the body",
+        "where in the picture are the elbows",
+        "draw the skeleton on the frame",
     ),
     "keypoints3d": (
         "mocap of the performer",
@@ -136,6 +163,11 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "3d human pose estimation",
         "camera space positions of the joints",
         "how the limbs lie in 3d space",
+        "find the joints in 3D",
+        "give the skeleton in metres",
+        "where are the elbows in space",
+        "estimate a 3D skeleton",
+        "lift the person's joints to three dimensions",
     ),
     "none": (
         "",
@@ -178,5 +210,15 @@ UNSEEN: dict[str, tuple[str, ...]] = {
         "what's the capital of france",
         "recipe for pancakes",
         "zzzzzzzzzz",
+        "write a haiku about autumn",
+        "paint the walls blue",
+        "find the best restaurant nearby",
+        "how many chairs are in the room",
+        "make the video black and white",
+        "a cat sleeping on a sofa",
+        "what's her name",
+        "qwertyuiop",
+        "increase the contrast",
+        "is it raining",
     ),
 }
