@@ -1,9 +1,8 @@
 """What a text encoder is measured on: wordings that `phrasing` does not make, written by hand.
 
-All but the last five of each task, and ten of none, were written before the grammar. Words that an
-encoder had not known, such as "rotoscope", were added to the grammar after a first training; the
-others were written then, and an encoder that had not learned those words has all 30 right. None of
-these wordings is ever drawn (`phrasing.phrase`).
+All were written before the grammar, but for the last five of each task and the last ten of none,
+which were written after a first training. Words that it had not known, such as "rotoscope", were
+added to the grammar then. None of these wordings is ever drawn (`phrasing.phrase`).
 """
 
 UNSEEN: dict[str, tuple[str, ...]] = {
