@@ -192,7 +192,7 @@ PRESETS = {
     "tiny": ThfmConfig(
         name="tiny",
         dit=DitConfig(
-            layers=6, heads=4, head_dim=64, ffn_dim=1024, text_dim=128, text_length=64, freq_dim=64
+            layers=6, heads=4, head_dim=64, ffn_dim=1024, text_dim=128, text_length=128, freq_dim=64
         ),
         vae=VaeConfig(
             base_dim=16,

@@ -108,7 +108,7 @@ def test_the_first_command_of_the_readme(tmp_path):
         (["--tasks=dept"], "unknown task 'dept'; did you mean 'depth'?"),
         (["--video=nothing.mp4"], "nothing.mp4: expected a video, an image or a folder of images"),
         (["--model=nowhere"], "there is no model directory"),
-        ([f"--prompt=depth={'far ' * 600}"], "tokens but at most 64 fit"),
+        ([f"--prompt=depth={'far ' * 600}"], "tokens but at most 128 fit"),
         (["--prompt=how far away"], "thfm-tiny (random) was not trained to tell which task a text"),
     ],
 )

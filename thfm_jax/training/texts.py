@@ -38,7 +38,7 @@ from thfm_jax.types import Array, Pytree
 
 # Cosine with a task's prompt from which a text asks for that task. It is trained to be _BOUNDARY,
 # but words that were not learned leave a wording below that more often than they lift others to it.
-THRESHOLD = 0.4
+THRESHOLD = 0.45
 _BOUNDARY = 0.5
 # Of the cosines before the softmax: one that is 0.25 above all others and the threshold has odds of
 # e^4, and the loss asks for little more.
