@@ -106,13 +106,13 @@ def _overfit() -> dict:
     return {
         **_eight(),
         "start": "runs/overfit_vae/model",
-        "steps": 800,
+        "steps": 1000,
         "frozen": ("^vae/(encoder|quant)/",),
         "objective": {
             "stage": "pixel",
             "tasks_per_clip": 6,
             # What is hardest to learn by heart weighs most.
-            "scale": {"depth": 4.0, "normals": 4.0, "densepose": 2.0},
+            "scale": {"depth": 8.0, "normals": 4.0, "densepose": 2.0},
         },
         "optimizer": {"learning_rate": 1e-3, "warmup_steps": 20, "weight_decay": 0.0},
     }

@@ -13,7 +13,7 @@ from tests.unit.small_training import SMALL, a_batch
 from thfm_jax.config import Compute
 from thfm_jax.models.thfm import fold_padding
 from thfm_jax.tasks import TASKS
-from thfm_jax.training.objective import draw_tasks, target_video
+from thfm_jax.training.objective import draw_tasks, row_targets, target_video
 from thfm_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
 from thfm_jax.training.state import init_state, join, partition
 from thfm_jax.training.step import Builder, Objective, make_step
@@ -205,3 +205,27 @@ def test_groups_have_their_own_learning_rate_and_only_matrices_decay():
 def test_an_objective_says_what_is_wrong(given, message):
     with pytest.raises(ValueError, match=message):
         Objective(**given)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_clip_with_little_labelled_counts_like_one_with_much(name):
+    """As in evaluation, where each clip has a loss of its own."""
+    target = jax.tree.map(jnp.asarray, a_batch().targets[name])
+    few = target.mask.at[0, 1:].set(False)
+    target = dataclasses.replace(target, mask=few)
+    spec, size = TASKS[name], (small_training.SIZE,) * 2
+    extra = () if spec.kind == "dense" else (size,)
+    shape = target.value.shape[:-1] + (3 if spec.kind == "dense" else 8,)
+    raw = jax.random.uniform(jax.random.key(2), shape)
+    rows = row_targets(target, jnp.ones(len(raw), bool), 1)
+    parts = lambda raw, goal: spec.loss(raw, goal, *extra)[1]
+    together, alone = jax.jit(parts)(raw, rows), jax.jit(jax.vmap(parts))(raw, target)
+    alone.pop("velocity", None)  # a clip with one labelled frame has none
+    for part, each in alone.items():
+        assert together[part] == pytest.approx(float(each.mean()), rel=1e-5), part
+
+
+def test_rows_of_other_tasks_have_no_weight():
+    target = a_batch().targets["depth"]
+    rows = row_targets(jax.tree.map(jnp.asarray, target), jnp.array([1, 0, 0, 1], bool), 2)
+    np.testing.assert_allclose(rows.mask.sum(axis=(1, 2, 3)), [1, 0, 0, 1], rtol=1e-5)

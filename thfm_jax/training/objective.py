@@ -141,12 +141,25 @@ def objective(
         if spec.kind == "dense" and stage == "latent":
             loss, parts = losses.latent_loss(output.latents, truth, _like(mine, truth))
         else:
-            target = _rows(targets[name], mine, per_clip)
+            target = row_targets(targets[name], mine, per_clip)
             loss, parts = _task_loss(spec, output, target, (height, width))
         total += scale.get(name, 1.0) * loss
         metrics |= {f"{name}/{part}": value for part, value in parts.items()}
         metrics[f"{name}/rows"] = mine.sum().astype(jnp.float32)
     return total, metrics
+
+
+def row_targets(target: Target, mine: Bool[Array, "R"], per_clip: int) -> Target:
+    """The target repeated for each row of its clip, with no weight in rows of other tasks.
+
+    All that is labelled in a row weighs as much as in any other, so that who is small in the
+    picture counts like who fills it, as in evaluation.
+    """
+    weight = weights(target.value, target.mask)
+    total = jnp.sum(weight, axis=tuple(range(1, weight.ndim)), keepdims=True)
+    share = weight / jnp.where(total > 0, total, 1)
+    value, share = (jnp.repeat(x, per_clip, axis=0) for x in (target.value, share))
+    return Target(value, jnp.where(mine.reshape(-1, *[1] * (share.ndim - 1)), share, 0))
 
 
 def _targets(batch: Batch) -> dict[str, Target]:
@@ -177,13 +190,6 @@ def _task_loss(
     if spec.kind == "dense":
         return spec.loss(output.dense, target)
     return spec.loss(output.sparse, target, size)
-
-
-def _rows(target: Target, mine: Bool[Array, "R"], per_clip: int) -> Target:
-    """The target repeated for each row of its clip, with no weight in rows of other tasks."""
-    value = jnp.repeat(target.value, per_clip, axis=0)
-    weight = jnp.repeat(weights(target.value, target.mask), per_clip, axis=0)
-    return Target(value, jnp.where(mine.reshape(-1, *[1] * (weight.ndim - 1)), weight, 0))
 
 
 def _like(mine: Bool[Array, "R"], latents: Float[Array, "R Tz Hz Wz Z"]) -> Float[Array, "..."]:
