@@ -113,7 +113,7 @@ class ModelOutput:
     Attributes:
       latents: [B, Tz, Hz, Wz, Z] float32, standardised latents of the dense map.
       sparse: [B, T, K, 8] float32, see `models/sparse.py` for the channels.
-      dense: [B, T, H, W, 3] float32 in [-1, 1], the decoded latents; None where not decoded.
+      dense: [B, T, H, W, 3] float32, the decoded latents, about in [-1, 1]; None where not decoded.
     """
 
     latents: Array

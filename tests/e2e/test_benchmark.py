@@ -28,6 +28,7 @@ def rows(text: str) -> list[list[str]]:
     return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
 
 
+@pytest.mark.slow
 def test_side_by_side_with_diffusers(tmp_path):
     output = tmp_path / "benchmark.json"
     done = benchmark(

@@ -54,6 +54,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.glob("latents-*")}
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_stores_the_same_bytes(config, whole, tmp_path):
     folder = tmp_path / "cache"
     program = command(config, folder)

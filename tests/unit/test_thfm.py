@@ -194,3 +194,14 @@ def test_every_frame_has_its_own_keypoints(model, frames, text):
     sparse = np.asarray(one_task(model, frames, condition(model, text[:1])).sparse)
     assert sparse.shape == (2, 9, 5, 8)
     assert np.abs(np.diff(sparse, axis=1)).max(axis=(0, 2, 3)).min() > 1e-6
+
+
+def test_decoded_maps_are_not_clipped(model):
+    """Tasks read means of channels, which are others if each channel was clipped before."""
+    latents = jax.random.normal(jax.random.key(3), (1, 1, 2, 2, 4))
+    plain = jax.jit(Thfm.decode)(model, latents)
+    graph, state = nnx.split(model)
+    shift = jnp.array([-3.0, 3.0, 0.0])
+    state["vae"]["decoder"]["conv_out"]["bias"][...] += shift
+    shifted = jax.jit(Thfm.decode)(nnx.merge(graph, state), latents)
+    np.testing.assert_allclose(shifted, plain + shift, atol=1e-5)

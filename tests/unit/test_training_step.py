@@ -84,6 +84,7 @@ def test_a_loss_that_is_not_finite_changes_nothing_but_the_counts(latent, prompt
     assert_same(after.optimizer, state.optimizer)
 
 
+@pytest.mark.slow
 def test_accumulating_over_pieces_of_equal_labels_is_the_gradient_of_the_whole(
     builder, params, prompts
 ):

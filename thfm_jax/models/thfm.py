@@ -40,11 +40,19 @@ class Thfm(nnx.Module):
     ) -> ModelOutput:
         """Everything one task's prompt asks of a batch of clips."""
         output = self.perceive(self.encode(frames), conditioning)
-        return dataclasses.replace(output, dense=self.vae.decode(output.latents))
+        return dataclasses.replace(output, dense=self.decode(output.latents))
 
     def encode(self, frames: UInt8[Array, "B T H W 3"]) -> Float[Array, "B Tz Hz Wz Z"]:
         """Standardised latents of sRGB frames, 0-255."""
         return self.vae.encode(as_video(frames))
+
+    def decode(self, latents: Float[Array, "B Tz Hz Wz Z"]) -> Float[Array, "B T H W 3"]:
+        """Maps of standardised latents, as tasks decode them: not clipped to [-1, 1].
+
+        Tasks clip what they read from the channels, such as their mean; each channel by itself may
+        lie beyond.
+        """
+        return self.vae.decode(latents, clip=False)
 
     def condition(self, text: Float[Array, "B L text_dim"]) -> Conditioning:
         """Conditioning on prompt features, which are zero beyond the prompt's end."""
@@ -105,7 +113,7 @@ class Thfm(nnx.Module):
                 output,
                 dense=jax.lax.cond(
                     dense[chosen].any(),
-                    self.vae.decode,
+                    self.decode,
                     lambda _: jnp.zeros(video.shape, video.dtype),
                     output.latents,
                 ),

@@ -16,6 +16,9 @@ from thfm_jax.types import Array, Target
 QUANTILES = (0.005, 0.995)
 BACKGROUND = 1.0
 
+# Of the loss that sees scale and shift, beside the one that does not.
+_RANGE_SHARE = 0.1
+
 # A flat or nearly flat clip is coded as if it were this deep, with its surface in the middle.
 MIN_RANGE_M = 1e-3
 
@@ -61,11 +64,20 @@ def to_metres(
 
 
 def loss(prediction: Float[Array, "*B T H W 3"], target: Target) -> Loss:
-    """Scale-and-shift-invariant L1 on the foreground, in the unit of the code."""
+    """L1 on the foreground, in the unit of the code: invariant to scale and shift, and plain.
+
+    The plain one, a tenth, keeps predictions in the range that `decode` does not clip, and their
+    sense.
+    """
     code = encode(target.value, target.mask)[..., 0]
     weight = weights(target.value, target.mask)
     depth = jnp.mean(prediction, axis=-1)
-    return losses.sum_parts({"l1": losses.scale_shift_invariant_l1(depth, code, weight)})
+    plain = losses.masked_mean(jnp.abs(losses.difference(depth, code, weight)), weight)
+    parts = {
+        "l1": losses.scale_shift_invariant_l1(depth, code, weight),
+        "range": _RANGE_SHARE * plain,
+    }
+    return losses.sum_parts(parts)
 
 
 def evaluate(

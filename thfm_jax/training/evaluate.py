@@ -115,7 +115,7 @@ class Perceiver:
             spec, target = TASKS[name], batch.targets[name]
             if spec.kind == "dense":
                 latents = model.vae.encode(spec.encode(target.value, target.mask))
-                outputs[name] = ModelOutput(latents, latents, model.vae.decode(latents))
+                outputs[name] = ModelOutput(latents, latents, model.decode(latents))
         return outputs
 
 

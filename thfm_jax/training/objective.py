@@ -125,9 +125,7 @@ def objective(
     latents = jax.lax.stop_gradient(_clip_latents(model, batch))
     output = model.perceive(jnp.repeat(latents, per_clip, axis=0), conditioning)
     if stage == "pixel":
-        # Unclipped: where the video is clipped no gradient passes.
-        dense = model.vae.decode(output.latents, clip=False)
-        output = dataclasses.replace(output, dense=dense)
+        output = dataclasses.replace(output, dense=model.decode(output.latents))
     else:
         truth = jax.lax.stop_gradient(_target_latents(model, batch, tasks, per_clip))
 
