@@ -56,6 +56,18 @@ def figures(score, sequences, predictions):
     return {name: tally.value() for name, tally in totals.items()}
 
 
+def figures_of_files(benchmark, sequences, folder, predictions):
+    """The same through files of predictions, which are written to `folder`."""
+    totals = {}
+    for sequence in sequences:
+        (folder / sequence.name).mkdir(parents=True)
+        np.save(folder / sequence.name / "densepose.npy", predictions[sequence.name])
+        result, _ = score_sequence(benchmark, sequence, FromFiles(folder))
+        for name, tally in result.tallies.items():
+            totals[name] = totals[name] + tally if name in totals else tally
+    return {name: tally.value() for name, tally in totals.items()}
+
+
 def test_frames_are_the_people_with_points(made):
     root, _, predictions, _ = made
     first, second = opened(root)
@@ -90,16 +102,11 @@ def test_perfect_files_score_perfectly(made):
 
 def test_files_that_miss_one_of_three_people(made):
     root, _, predictions, _ = made
-    sequences, totals = opened(root), {}
+    sequences = opened(root)
     predictions[sequences[1].name][:] = -1
-    for sequence in sequences:
-        (root / "p" / sequence.name).mkdir(parents=True)
-        np.save(root / "p" / sequence.name / "densepose.npy", predictions[sequence.name])
-        result, _ = score_sequence(densepose.DENSEPOSE_COCO, sequence, FromFiles(root / "p"))
-        for name, tally in result.tallies.items():
-            totals[name] = totals[name] + tally if name in totals else tally
+    found = figures_of_files(densepose.DENSEPOSE_COCO, sequences, root / "p", predictions)
     for name in ("gps", "gpsm", "ar"):
-        assert totals[name].value() == pytest.approx(2 / 3)
+        assert found[name] == pytest.approx(2 / 3)
 
 
 def test_a_point_of_another_vertex_costs_by_its_geodesic_distance(made):
@@ -201,6 +208,9 @@ def test_parts_are_those_of_the_template(tmp_path, pack):
     assert found["part"] == pytest.approx(np.mean(middle), abs=0.03)
     nothing = {name: np.full_like(maps, -1) for name, maps in predictions.items()}
     assert figures(densepose.score_parts, sequences, nothing) == {"part": 0, "iou": 0}
+    for folder, maps, figure in (("perfect", predictions, perfect), ("mirrored", mirrored, found)):
+        files = figures_of_files(densepose.DENSEPOSE_COCO_PARTS, sequences, tmp_path / folder, maps)
+        assert files["part"] == pytest.approx(figure["part"])
 
 
 @settings(deadline=None, max_examples=50)
