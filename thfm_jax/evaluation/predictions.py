@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from thfm_jax import joints
+from thfm_jax.data.benchmarks.files import ONE_HEADER
 from thfm_jax.data.benchmarks.sequence import Sequence as Clip
 from thfm_jax.data.video import IMAGE_FPS, VideoInfo
 from thfm_jax.evaluation import units
@@ -299,7 +300,8 @@ def _filled(task: str, value: np.ndarray) -> np.ndarray:
 def _open(file: Path, task: str, sequence: Clip) -> np.ndarray:
     """What a file holds, mapped into memory; PredictionError unless its shape is the sequence's."""
     try:
-        array = np.load(file, mmap_mode="r", allow_pickle=False)
+        with ONE_HEADER:
+            array = np.load(file, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise PredictionError(f"{file} cannot be read: {error}") from error
     size = sequence.height, sequence.width

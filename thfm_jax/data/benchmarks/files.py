@@ -1,5 +1,6 @@
 """Files of an evaluation set: found by their names, and read, or named with what is wrong."""
 
+import threading
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,9 @@ from thfm_jax.data.benchmarks.sequence import BenchmarkError
 
 PICTURES = (".png", ".jpg", ".jpeg")
 ARRAYS = (".npy", ".npz")
+# Sequences are scored by several threads, and a Python 3.11 whose threads parse the headers of
+# NumPy's files at once may fail with a SystemError (python/cpython issue 106905).
+ONE_HEADER = threading.Lock()
 
 
 def by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
@@ -97,8 +101,9 @@ def mask(file: Path) -> Bool[np.ndarray, "H W"]:
 def array(file: Path, key: str) -> np.ndarray:
     """What a .npy holds, or a .npz under that key."""
     try:
-        stored = np.load(file)
-        return stored if isinstance(stored, np.ndarray) else stored[key]
+        with ONE_HEADER:
+            stored = np.load(file)
+            return stored if isinstance(stored, np.ndarray) else stored[key]
     except KeyError as error:
         raise BenchmarkError(f"{file}: expected an array named {key!r}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
