@@ -12,7 +12,8 @@ The stages. Each starts from the model that the one before it wrote:
     python -m experiments.train --config=configs/tiny.py:latent --workdir=runs/tiny_latent
     python -m experiments.train --config=configs/tiny.py:pixel --workdir=runs/tiny_pixel
 
-Eight clips by heart, which takes half an hour on two cores and shows whether all parts learn:
+Eight clips by heart, which takes three quarters of an hour on two cores and shows whether all parts
+learn:
 
     python -m experiments.generate --output=data/eight --clips=8 --frames=5 --size=64,64
     python -m experiments.train --config=configs/tiny.py:overfit_vae --workdir=runs/overfit_vae

@@ -25,6 +25,7 @@ import numpy as np
 from absl import app, flags
 from tqdm import tqdm
 
+from experiments.commands import told
 from thfm_jax.data.datasets import reading
 from thfm_jax.data.synthetic import assets, audit, generator
 from thfm_jax.data.synthetic.generator import Settings
@@ -144,10 +145,8 @@ def run() -> None:
 
 
 def main(_) -> None:
-    try:
+    with told(assets.AssetError):
         run()
-    except (ValueError, OSError, assets.AssetError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -12,19 +12,20 @@ with MediaPipe Pose. The reference is no truth: it tells how far two tools agree
                    thousandths of that side per frame^3
 """
 
-import sys
 from pathlib import Path
 
 import numpy as np
 from absl import app, flags
 
+from experiments.commands import told
+from thfm_jax.joints import SUBSET_INDICES
 from thfm_jax.outputs import read_predictions
 from thfm_jax.tasks import metrics
 
 _PREDICTIONS = flags.DEFINE_string("predictions", None, "Folder of predictions.", required=True)
 _REFERENCE = flags.DEFINE_string("reference", None, "The other tool's.", required=True)
 
-_JOINTS = slice(17)
+_JOINTS = SUBSET_INDICES["coco17"]
 _CONFIDENT = 0.5
 
 
@@ -62,10 +63,8 @@ def _jitter(points: np.ndarray, known: np.ndarray, size: np.ndarray) -> float:
 
 
 def main(_) -> None:
-    try:
+    with told(KeyError):
         figures = compare(Path(_PREDICTIONS.value), Path(_REFERENCE.value))
-    except (ValueError, OSError, KeyError) as error:
-        sys.exit(f"error: {error}")
     for name, figure in figures.items():
         print(f"{name:25} {figure:.3f}")
 

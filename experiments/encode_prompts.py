@@ -7,11 +7,11 @@ weights stay in the dtype they are stored in, UMT5-XXL in bfloat16 takes 11.4 GB
 float32, since this runs once. Expect 20 s on two CPU cores.
 """
 
-import sys
 from pathlib import Path
 
 from absl import app, flags, logging
 
+from experiments.commands import told
 from thfm_jax import checkpoints
 from thfm_jax.asking import encode_texts, load_encoder, load_tokenizer
 from thfm_jax.data.prompts import save_features
@@ -34,10 +34,8 @@ def run() -> None:
 
 def main(_) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
-    try:
+    with told():
         run()
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

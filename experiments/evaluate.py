@@ -19,9 +19,8 @@ from tqdm import tqdm
 
 import thfm_jax
 from configs import published
-from experiments.parsing import parse_flags
+from experiments.commands import parse_flags, told
 from thfm_jax import config, predict
-from thfm_jax.checkpoints import CheckpointError
 from thfm_jax.data.synthetic.assets import AssetError
 from thfm_jax.evaluation.job import TRIVIAL, Job, evaluate
 from thfm_jax.evaluation.runner import Settings
@@ -90,10 +89,8 @@ def run() -> None:
 
 def main(_) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
-    try:
+    with told(AssetError):
         run()
-    except (ValueError, OSError, CheckpointError, AssetError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from absl import app, flags, logging
 from tqdm import tqdm
 
 import thfm_jax
+from experiments.commands import told
 from thfm_jax import predict
 from thfm_jax.data import video
 from thfm_jax.outputs import UNTRAINED, PredictionWriter
@@ -86,10 +87,8 @@ def run() -> None:
 
 def main(_) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
-    try:
+    with told():
         run()
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -8,15 +8,13 @@ computed with. What predictions differ by is in the model card.
 """
 
 import json
-import os
-import shutil
-import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 from absl import app, flags, logging
 
+from experiments.commands import told
 from thfm_jax import checkpoints
 from thfm_jax.training.state import is_matrix
 
@@ -37,14 +35,11 @@ def release(source: Path, output: Path) -> int:
         raise ValueError(f"{source} is not trained, by what its {checkpoints.MANIFEST} says")
     if output.exists():
         raise ValueError(f"{output} exists: remove it to write it again")
-    partial = output.with_name(output.name + checkpoints.PARTIAL_SUFFIX)
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial, ignore=shutil.ignore_patterns(*parts))
-    for part in parts:
-        stored = checkpoints.nest(checkpoints.stored(source, part))
-        target = jax.tree_util.tree_map_with_path(_narrow, {part: stored})[part]
-        checkpoints.save(partial, part, checkpoints.restore(source, part, target))
-    os.replace(partial, output)
+    with checkpoints.changed(source, output, parts) as folder:
+        for part in parts:
+            stored = checkpoints.nest(checkpoints.stored(source, part))
+            target = jax.tree_util.tree_map_with_path(_narrow, {part: stored})[part]
+            checkpoints.save(folder, part, checkpoints.restore(source, part, target))
     return sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
 
 
@@ -55,10 +50,8 @@ def _narrow(path: tuple, array: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
 
 def main(_) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
-    try:
+    with told():
         size = release(Path(_MODEL.value), Path(_OUTPUT.value))
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
     print(f"wrote {_OUTPUT.value}, {size / 1e6:.1f} MB")
 
 

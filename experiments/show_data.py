@@ -17,6 +17,7 @@ from absl import app, flags
 from PIL import Image
 from tqdm import tqdm
 
+from experiments.commands import told
 from thfm_jax import joints, viz
 from thfm_jax.data import augment, sources, temporal, video
 from thfm_jax.data.augment import AugmentConfig
@@ -136,10 +137,8 @@ def run() -> None:
 
 
 def main(_) -> None:
-    try:
+    with told():
         run()
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,8 @@ from typing import NoReturn
 import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
-from tqdm import tqdm
 
-from experiments.parsing import parse_flags
+from experiments.commands import parse_flags, steps_bar
 from thfm_jax.checkpoints import CheckpointError
 from thfm_jax.training import recipe, run
 from thfm_jax.training.checkpoint import ResumeError
@@ -58,8 +57,7 @@ def main(_) -> None:
     try:
         given = recipe.from_config(_CONFIG.value)
         shown = jax.process_index() == 0
-        pause = 0.1 if sys.stderr.isatty() else 30  # seconds; a log file gets a line now and then
-        with tqdm(total=given.steps, unit="step", mininterval=pause, disable=not shown) as bar:
+        with steps_bar(given.steps, shown) as bar:
 
             def progress(step: int, figures: dict[str, float]) -> None:
                 bar.set_postfix(

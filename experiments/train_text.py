@@ -7,12 +7,11 @@ made. Prints the share of held-out wordings, by task, that the encoder takes for
 Expect 9 minutes of processor time for the tiny preset, and 98 % of the tasks' wordings right.
 """
 
-import sys
 from pathlib import Path
 
 from absl import app, flags, logging
-from tqdm import tqdm
 
+from experiments.commands import steps_bar, told
 from thfm_jax.training.texts import TextRecipe, train_model
 
 _MODEL = flags.DEFINE_string("model", "tiny", "Model directory or preset.")
@@ -24,8 +23,7 @@ _SEED = flags.DEFINE_integer("seed", TextRecipe.seed, "Of weights and wordings."
 
 def run() -> None:
     recipe = TextRecipe(steps=_STEPS.value, batch=_BATCH.value, seed=_SEED.value)
-    pause = 0.1 if sys.stderr.isatty() else 30  # seconds; a log file gets a line now and then
-    with tqdm(total=recipe.steps, unit="step", mininterval=pause) as bar:
+    with steps_bar(recipe.steps) as bar:
 
         def progress(step: int, loss: float) -> None:
             bar.set_postfix({"loss": f"{loss:.4g}"}, refresh=False)
@@ -39,10 +37,8 @@ def run() -> None:
 
 def main(_) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax reports each array that it reads
-    try:
+    with told():
         run()
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ from flax import nnx
 from jaxtyping import Float
 
 from thfm_jax import checkpoints
-from thfm_jax.config import ThfmConfig
+from thfm_jax.config import TextConfig, ThfmConfig
 from thfm_jax.data.prompts import ByteTokenizer, Tokenizer, encode_prompts
 from thfm_jax.models.umt5 import Umt5Encoder, encode, sentence
 from thfm_jax.tasks import TASKS
+from thfm_jax.types import Pytree
 
 # Tokens of a text. The trunk may read fewer, but which task is meant can be told of more.
 _LONGEST = 512
@@ -92,13 +93,19 @@ def load_tokenizer(directory: Path | None, c: ThfmConfig) -> Tokenizer:
 
 def load_encoder(directory: Path, c: ThfmConfig) -> Umt5Encoder:
     """The text encoder of a model directory, each array in the dtype it is stored in."""
-    graph, state = nnx.split(nnx.eval_shape(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(0))))
+    state = nnx.state(nnx.eval_shape(lambda: Umt5Encoder(c.text, rngs=nnx.Rngs(0))))
     stored: dict[Any, Any] = checkpoints.stored(directory, checkpoints.TEXT_ENCODER)
     target = {
         path: jax.ShapeDtypeStruct(leaf.shape, stored.get(path, leaf).dtype)
         for path, leaf in nnx.to_flat_state(state)
     }
     params = checkpoints.restore(directory, checkpoints.TEXT_ENCODER, checkpoints.nest(target))
+    return encoder_of(c.text, params)
+
+
+def encoder_of(config: TextConfig, params: Pytree) -> Umt5Encoder:
+    """The encoder with those parameters, a nested dict."""
+    graph, state = nnx.split(nnx.eval_shape(lambda: Umt5Encoder(config, rngs=nnx.Rngs(0))))
     nnx.replace_by_pure_dict(state, params)
     return nnx.merge(graph, state)
 

@@ -11,8 +11,11 @@ A part is a nested dict of arrays. Integer keys, which name the members of a lis
 stored as strings and come back as the integers of the target.
 """
 
+import contextlib
 import dataclasses
 import json
+import os
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +152,20 @@ def save(directory: str | Path, part: str, params: dict) -> None:
     context.array.saving.scoped_storage_options_creator = _storage
     with context:
         ocp.save(folder, nest(dict(_leaves(params))))
+
+
+@contextlib.contextmanager
+def changed(source: Path | None, output: Path, parts: Iterable[str]) -> Iterator[Path]:
+    """A folder with all of the model directory `source` but `parts`, to write these to.
+
+    It becomes `output` in the end, whole or not at all.
+    """
+    partial = output.with_name(output.name + PARTIAL_SUFFIX)
+    shutil.rmtree(partial, ignore_errors=True)
+    if source:
+        shutil.copytree(source, partial, ignore=shutil.ignore_patterns(*parts))
+    yield partial
+    os.replace(partial, output)
 
 
 def nest(leaves: dict[tuple, Any]) -> dict:

@@ -297,7 +297,8 @@ class Vae(nnx.Module):
     ) -> Float[Array, "B T H W 3"]:
         """Video, clipped to [-1, 1], of standardised latents; at least float32.
 
-        Where it is clipped no gradient passes: `clip` is False while the decoder is trained.
+        Where it is clipped no gradient passes: `clip` is False while the decoder is trained, and
+        for maps (`Thfm.decode`).
         """
         shift, scale = self._statistics(jnp.promote_types(latents.dtype, jnp.float32))
         z = (latents * scale + shift).astype(self.compute.vae_dtype)

@@ -80,7 +80,7 @@ def scale_shift_invariant_l1(
     """Mean of |a * prediction + b - target| with each clip's least-squares a and b.
 
     The gradient runs through the fit (E2E-FT util/loss.py). A mirrored prediction, a < 0, costs
-    nothing here: the latent loss settles which way depth grows.
+    nothing here: the latent loss and depth's plain one settle which way it grows.
     """
     scale, shift = fit_scale_shift(prediction, target, weight, axis=(-3, -2, -1))
     return masked_mean(jnp.abs(difference(scale * prediction + shift, target, weight)), weight)

@@ -10,8 +10,6 @@ visual models from natural language supervision", 2021, and the logit of no task
 import dataclasses
 import itertools
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +22,7 @@ from flax import nnx
 from jaxtyping import Bool, Float, Int
 
 from thfm_jax import checkpoints
-from thfm_jax.asking import TaskFinder, encode_texts, load_tokenizer
+from thfm_jax.asking import TaskFinder, encode_texts, encoder_of, load_tokenizer
 from thfm_jax.checkpoints import TEXT_ENCODER
 from thfm_jax.config import PRESETS, TextConfig, ThfmConfig, preset
 from thfm_jax.data.prompts import Tokenizer, save_features
@@ -190,13 +188,6 @@ def right(find: TaskFinder, texts: Mapping[str, Sequence[str]]) -> dict[str, flo
     return shares
 
 
-def encoder_of(config: TextConfig, params: Pytree) -> Umt5Encoder:
-    """The encoder with those parameters, a nested dict."""
-    graph, state = nnx.split(nnx.eval_shape(lambda: Umt5Encoder(config, rngs=nnx.Rngs(0))))
-    nnx.replace_by_pure_dict(state, params)
-    return nnx.merge(graph, state)
-
-
 def _save(
     output: Path,
     source: Path | None,
@@ -206,19 +197,14 @@ def _save(
     manifest: dict[str, Any],
 ) -> None:
     """Writes the model directory: what `source` has of other parts, and all about text anew."""
-    partial = output.with_name(output.name + checkpoints.PARTIAL_SUFFIX)
-    shutil.rmtree(partial, ignore_errors=True)
-    parts = {TEXT_ENCODER}
-    if source:
-        shutil.copytree(source, partial, ignore=shutil.ignore_patterns(TEXT_ENCODER))
-        parts |= set(checkpoints.present_parts(source))
-    checkpoints.save(partial, TEXT_ENCODER, nnx.to_pure_dict(nnx.state(encoder)))
-    checkpoints.save_config(partial, dataclasses.replace(c, text=encoder.config), parts)
+    parts = {TEXT_ENCODER, *(checkpoints.present_parts(source) if source else ())}
     prompts = {name: task.prompt for name, task in TASKS.items()}
     features = encode_texts(encoder, tokenizer, prompts, c.dit.text_length)
-    save_features(partial / checkpoints.PROMPTS, features)
-    (partial / checkpoints.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
-    os.replace(partial, output)
+    with checkpoints.changed(source, output, [TEXT_ENCODER]) as folder:
+        checkpoints.save(folder, TEXT_ENCODER, nnx.to_pure_dict(nnx.state(encoder)))
+        checkpoints.save_config(folder, dataclasses.replace(c, text=encoder.config), parts)
+        save_features(folder / checkpoints.PROMPTS, features)
+        (folder / checkpoints.MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def _wording(subject: str, own: float, rng: np.random.Generator, limit: int) -> str:

@@ -14,8 +14,8 @@ from thfm_jax.data.benchmarks.sequence import BenchmarkError
 
 PICTURES = (".png", ".jpg", ".jpeg")
 ARRAYS = (".npy", ".npz")
-# Sequences are scored by several threads, and a Python 3.11 whose threads parse the headers of
-# NumPy's files at once may fail with a SystemError (python/cpython issue 106905).
+# Sequences are scored by several threads, and early releases of Python 3.11 may fail with a
+# SystemError where threads parse headers of NumPy's files at once (python/cpython issue 106905).
 ONE_HEADER = threading.Lock()
 
 
@@ -102,8 +102,10 @@ def array(file: Path, key: str) -> np.ndarray:
     """What a .npy holds, or a .npz under that key."""
     try:
         with ONE_HEADER:
-            stored = np.load(file)
-            return stored if isinstance(stored, np.ndarray) else stored[key]
+            stored = np.load(file, mmap_mode="r")
+            if not isinstance(stored, np.ndarray):
+                return stored[key]
+        return np.array(stored)
     except KeyError as error:
         raise BenchmarkError(f"{file}: expected an array named {key!r}") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
