@@ -36,6 +36,7 @@ def get_config() -> ml_collections.ConfigDict:
     # What to measure. Clips as FRAMESxHEIGHTxWIDTH in pixels, several with commas between; "" none.
     config.dit = "17x256x256"  # 5x32x32 latents
     config.vae = "9x128x128,17x256x256"
+    config.predict = "17x256x256"  # the sample clip through thfm-tiny
     config.perceive = ""
     config.train = ""  # of whole train steps, with x CLIPS at the end
     # Convolutions of the VAE as FRAMESxHEIGHTxWIDTHxCHANNELS, and self-attention of so many tokens

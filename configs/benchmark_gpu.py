@@ -37,6 +37,7 @@ def get_config() -> ml_collections.ConfigDict:
     # See configs/benchmark_cpu.py.
     config.dit = "81x480x832,17x512x384"
     config.vae = "81x480x832,17x512x384"
+    config.predict = ""  # the sample clip through thfm-tiny
     config.perceive = "81x480x832,17x512x384"
     config.convolution = "16x480x832x96,16x240x416x192,16x120x208x384"
     config.attention = "7800"

@@ -18,4 +18,5 @@ def get_config() -> ConfigDict:
     return evaluation(
         "synthetic_multi",
         {"split": "test_multi", "live": 0, "seed": 0, "settings": {}},
+        follow=True,
     )

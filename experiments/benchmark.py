@@ -34,11 +34,14 @@ OURS, THEIRS = "thfm_jax", "diffusers"
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """Programs that do the same work, of which they need `flops`; the bars are for OURS."""
+    """Programs that do the same work; the bars are for OURS.
+
+    It needs `flops`; None where they depend on what is seen, 0 where time is not what is asked.
+    """
 
     name: str
     dtype: str
-    flops: int
+    flops: int | None
     programs: Mapping[str, Callable[[], Program]]
     bars: tuple[float, ...] = ()
 
@@ -61,6 +64,8 @@ def cases(config: ml_collections.ConfigDict) -> Iterator[Case]:
     torch = _torch() if config.diffusers else None
     for size in _sizes(config.train):
         yield _train(config, compute, size)
+    for size in _sizes(config.predict):
+        yield _predict(size)
     for size in _sizes(config.perceive):
         yield _perceive(model, compute, size)
     for size in _sizes(config.dit):
@@ -74,6 +79,11 @@ def cases(config: ml_collections.ConfigDict) -> Iterator[Case]:
         yield _attention(model, tokens, compute.dtype, budgets, torch)
     for (milliseconds,) in _sizes(config.loop):
         yield _loop(model, milliseconds, config.bars.loop)
+
+
+def _predict(size) -> Case:
+    name = f"thfm-tiny, clip to predictions {_name(size)}"
+    return Case(name, "float32", None, {OURS: partial(benchmark_jax.Prediction, size)})
 
 
 def _train(config: ml_collections.ConfigDict, compute: Compute, size) -> Case:
@@ -167,16 +177,16 @@ def times_table(measurements: list[Measurement]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for measurement in measurements:
         case = measurement.case
-        if not case.flops:
+        if case.flops == 0:
             continue
         for name, result in measurement.results.items():
-            facts, rate = result.facts, case.flops / result.seconds
+            facts, rate = result.facts, (case.flops or 0) / result.seconds
             peak = flops.peak(facts.get("device", "")) if case.dtype == "bfloat16" else None
             seconds = [sample.seconds for sample in result.samples]
             cells = (
                 f"{result.seconds:.3g} ({min(seconds):.3g} to {max(seconds):.3g})",
                 f"{result.cpu_seconds:.3g}",
-                f"{rate / 1e12:.3g}",
+                f"{rate / 1e12:.3g}" if rate else "",
                 f"{rate / peak:.0%}" if peak else "",
                 f"{facts['compile_seconds']:.3g}" if "compile_seconds" in facts else "",
                 f"{(facts.get('peak_device_bytes') or facts['peak_rss_bytes']) / 1e9:.2f}",
@@ -302,7 +312,7 @@ def benchmark(config: ml_collections.ConfigDict) -> None:
         print(f"measuring {case.name} ...", file=sys.stderr, flush=True)
         measurements.append(run(case, config.samples, config.alternate))
     print(_describe(machine, measurements))
-    if any(m.case.flops for m in measurements):
+    if any(m.case.flops != 0 for m in measurements):
         print("", *times_table(measurements), sep="\n")
     if config.loop:
         print("", *loops_table(measurements), sep="\n")

@@ -10,7 +10,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from thfm_jax import predict
 from thfm_jax.config import Compute, ThfmConfig
+from thfm_jax.data import video
 from thfm_jax.models.dit import Dit
 from thfm_jax.models.thfm import Thfm, fold_padding
 from thfm_jax.models.vae import Vae
@@ -45,6 +47,28 @@ class Compiled:
             "compile_seconds": self._compile_seconds,
             "peak_device_bytes": (device.memory_stats() or {}).get("peak_bytes_in_use"),
         }
+
+
+class Prediction:
+    """All tasks of the model in the box for the middle of the sample clip, people followed."""
+
+    def __init__(self, size: Size):
+        frames, height, width = size
+        clip, _ = video.read(predict.SAMPLE)
+        top, left = (clip.shape[1] - height) // 2, (clip.shape[2] - width) // 2
+        if len(clip) < frames or min(top, left) < 0:
+            raise ValueError(f"the sample clip has {clip.shape[:3]}, less than {size}")
+        self._clip = clip[:frames, top : top + height, left : left + width]
+        start = time.perf_counter()
+        self._predictor = predict.load()
+        self()
+        self._first_seconds = time.perf_counter() - start
+
+    def __call__(self) -> None:
+        self._predictor(self._clip)
+
+    def facts(self) -> dict[str, Any]:
+        return {"device": jax.devices()[0].device_kind, "compile_seconds": self._first_seconds}
 
 
 def dit(config: ThfmConfig, compute: Compute, size: Size) -> Compiled:

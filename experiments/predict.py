@@ -19,21 +19,21 @@ from thfm_jax.data import video
 from thfm_jax.outputs import UNTRAINED, PredictionWriter
 from thfm_jax.tasks import lookup
 
-SAMPLE = Path(thfm_jax.__file__).parent / "data" / "assets" / "sample.mp4"
-
-_VIDEO = flags.DEFINE_string("video", str(SAMPLE), "Video, image or folder of images.")
+_VIDEO = flags.DEFINE_string("video", str(predict.SAMPLE), "Video, image or folder of images.")
 _OUTPUT = flags.DEFINE_string("output", None, "Folder to write.", required=True)
 _TASKS = flags.DEFINE_string(
     "tasks", None, "Comma-separated task names; all by default, or those that --prompt asks for."
 )
 _MODEL = flags.DEFINE_string(
-    "model", predict.DEFAULT_MODEL, "Model directory, or tiny for random weights."
+    "model", predict.DEFAULT_MODEL, "Model directory; tiny for random weights."
 )
 _PROMPT = flags.DEFINE_multi_string(
     "prompt", [], "TEXT that says which task it asks for, or TASK=TEXT to ask for one in its words."
 )
 _AREA = flags.DEFINE_integer("area", None, "Pixels of the frames that the model sees, about.")
-_LENGTH = flags.DEFINE_integer("length", None, "Frames that the model sees at a time.")
+_LENGTH = flags.DEFINE_integer(
+    "length", None, "Frames of a window, which the model sees at a time."
+)
 _OVERLAP = flags.DEFINE_integer("overlap", None, "Frames that two windows share.")
 _FOLLOW = flags.DEFINE_bool("follow", True, "Look closer at people who are small in the frame.")
 _FOLD = flags.DEFINE_bool("fold", True, "Compute what is constant for a prompt once.")
@@ -81,7 +81,9 @@ def run() -> None:
     for warning in set(writer.info.warnings) - set(info.warnings):
         print(f"warning: {warning}", file=sys.stderr)
     print(f"wrote {', '.join(tasks)} of {writer.info.frames} frames to {_OUTPUT.value}")
-    if not predictor.trained:
+    if predictor.trained:
+        print(f"look at {Path(_OUTPUT.value) / 'overlay.mp4'}")
+    else:
         print(f"{UNTRAINED}: the maps and keypoints in {_OUTPUT.value} mean nothing.")
 
 

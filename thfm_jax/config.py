@@ -26,7 +26,7 @@ class VaeConfig:
     `multipliers` gives the width of each stage as a multiple of `base_dim`; between stages the
     resolution halves, and so does the frame rate where `temporal_down` says so. Squares of
     `patch` x `patch` pixels are one position to the network, with as many times the channels: 1 in
-    Wan2.1, 2 in Wan2.2.
+    Wan2.1, 2 in Wan2.2. The decoder may have another width, `decoder_base_dim`, as in Wan2.2.
     """
 
     base_dim: int = 96
@@ -35,8 +35,14 @@ class VaeConfig:
     res_blocks: int = 2
     temporal_down: tuple[bool, ...] = (False, True, True)
     patch: int = 1
+    decoder_base_dim: int | None = None
     latent_mean: tuple[float, ...] = _LATENT_MEAN
     latent_std: tuple[float, ...] = _LATENT_STD
+
+    @property
+    def decoder_dim(self) -> int:
+        """As `base_dim`, of the decoder."""
+        return self.decoder_base_dim or self.base_dim
 
     @property
     def spatial_stride(self) -> int:
@@ -61,7 +67,10 @@ class VaeConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DitConfig:
-    """The diffusion transformer. The width D is heads * head_dim."""
+    """The diffusion transformer. The width D is heads * head_dim.
+
+    `text_padding` says whether what lies beyond a prompt's end is attended to, as in Wan2.1.
+    """
 
     layers: int
     heads: int
@@ -69,6 +78,7 @@ class DitConfig:
     ffn_dim: int
     text_dim: int = 4096
     text_length: int = 512
+    text_padding: bool = True
     channels: int = 16
     patch: tuple[int, int, int] = (1, 2, 2)
     freq_dim: int = 256
@@ -79,6 +89,11 @@ class DitConfig:
     @property
     def dim(self) -> int:
         return self.heads * self.head_dim
+
+    @property
+    def padded_length(self) -> int:
+        """To which prompts are padded with what is attended to; 0 where nothing is."""
+        return self.text_length if self.text_padding else 0
 
     @property
     def patch_dim(self) -> int:
@@ -192,20 +207,30 @@ PRESETS = {
     "tiny": ThfmConfig(
         name="tiny",
         dit=DitConfig(
-            layers=6, heads=4, head_dim=64, ffn_dim=1024, text_dim=128, text_length=128, freq_dim=64
+            layers=4,
+            heads=4,
+            head_dim=64,
+            ffn_dim=1024,
+            text_dim=128,
+            text_length=128,
+            text_padding=False,
+            channels=32,
+            freq_dim=64,
         ),
         vae=VaeConfig(
-            base_dim=16,
+            base_dim=40,
+            z_dim=32,
             multipliers=(1, 2, 4),
+            decoder_base_dim=24,
             res_blocks=1,
             temporal_down=(True, True),
             patch=2,
-            latent_mean=(0.0,) * 16,
-            latent_std=(1.0,) * 16,
+            latent_mean=(0.0,) * 32,
+            latent_std=(1.0,) * 32,
         ),
         text=TextConfig(layers=2, dim=128, heads=4, head_dim=32, ffn_dim=256, vocab_size=384),
-        sparse=SparseConfig(hidden_dim=256),
-        clip_area=256 * 256,
+        sparse=SparseConfig(hidden_dim=256, init_std=1.0),
+        clip_area=128 * 128,
         clip_frames=17,
     ),
     "wan_1_3b": ThfmConfig(name="wan_1_3b", dit=_WAN_1_3B),

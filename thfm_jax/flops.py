@@ -6,10 +6,11 @@ useful work and so not counted either.
 """
 
 import itertools
+import math
 import re
 
 from thfm_jax.config import DitConfig, SparseConfig, TextConfig, ThfmConfig, VaeConfig
-from thfm_jax.models.sparse import CHANNELS
+from thfm_jax.models.sparse import CHANNELS, POINTING
 from thfm_jax.ops.patches import Grid, patch_grid
 
 # Dense bfloat16 FLOP/s of one JAX device, by the beginning of its `device_kind`. Where the data
@@ -127,7 +128,7 @@ def vae_encode(config: VaeConfig, frames: int, height: int, width: int) -> int:
 
 def vae_decode(config: VaeConfig, frames: int, height: int, width: int) -> int:
     """Latents to that many pixels, for one clip."""
-    widths = [config.base_dim * m for m in config.multipliers[::-1]]
+    widths = [config.decoder_dim * m for m in config.multipliers[::-1]]
     T, Hz, Wz = config.latent_grid(frames, height, width)
     pixels, inputs, z = Hz * Wz, widths[0], config.z_dim
     total = T * pixels * (z * z + 27 * z * inputs) + _vae_middle(inputs, T, pixels)
@@ -143,16 +144,33 @@ def vae_decode(config: VaeConfig, frames: int, height: int, width: int) -> int:
     return 2 * (total + T * pixels * 27 * widths[-1] * 3 * config.patch**2)
 
 
-def vae_attention(config: VaeConfig, frames: int, height: int, width: int) -> int:
-    """The products of queries, keys and values in `vae_encode` or in `vae_decode`."""
+def decoder_attention(config: VaeConfig, frames: int, height: int, width: int) -> int:
+    """The products of queries, keys and values in `vae_decode`."""
     T, Hz, Wz = config.latent_grid(frames, height, width)
-    return 4 * T * (Hz * Wz) ** 2 * config.base_dim * config.multipliers[-1]
+    return 4 * T * (Hz * Wz) ** 2 * config.decoder_dim * config.multipliers[-1]
 
 
-def sparse_read_out(config: SparseConfig, dim: int, latent_frames: int, stride: int) -> int:
-    """The MLP over the keypoint tokens; `stride` frames come out of each."""
-    outputs = stride * len(CHANNELS)
-    return 2 * latent_frames * config.joints * config.hidden_dim * (dim + outputs)
+def sparse_read_out(
+    config: SparseConfig, dim: int, grid: tuple[int, int, int], stride: int
+) -> dict[str, int]:
+    """What one clip costs each part of the keypoints' read-out.
+
+    Args:
+      config: of the tokens, which give `stride` frames each.
+      dim: of the trunk.
+      grid: (Tz, Hp, Wp), of the patches.
+    """
+    K, frames, N = config.joints * grid[0], config.joints * grid[0] * stride, math.prod(grid)
+    pairs = frames * grid[1] * grid[2]
+    parts = {
+        "linear_1": K * dim * config.hidden_dim,
+        "linear_2": frames * len(CHANNELS) * config.hidden_dim,
+        "query": frames * dim * POINTING,
+        "key": N * dim * POINTING,
+        "weights": pairs * POINTING,
+        "centres": pairs * 2,
+    }
+    return {name: 2 * count for name, count in parts.items()}
 
 
 def perceive_tasks(
@@ -173,7 +191,7 @@ def perceive_tasks(
     trunk = (
         dit_blocks(dit, N + K, text_tokens)
         + dit_ends(dit, N)
-        + sparse_read_out(config.sparse, dit.dim, Tp, vae.temporal_stride)
+        + sum(sparse_read_out(config.sparse, dit.dim, (Tp, Hp, Wp), vae.temporal_stride).values())
     )
     encode = vae_encode(vae, frames, height, width)
     return encode + tasks * trunk + dense_tasks * vae_decode(vae, frames, height, width)

@@ -3,8 +3,8 @@
 matte and joints of the whole frames -> people's box in each frame -> a steady rectangle -> what the
 model sees there, from which the rectangle is set once more
 
-The rectangle has the shape of the fitted frame, so that the program that is compiled for whole
-frames serves for it too; within a window it keeps its size and moves smoothly.
+The rectangle has the shape of the fitted frame, for which the program is compiled already, or is a
+square, whichever shows people larger; within a window it keeps its size and moves smoothly.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,14 @@ from scipy import ndimage
 
 from thfm_jax.data.crop_map import CropMap
 from thfm_jax.data.transforms import FitMap
+from thfm_jax.ops.smoothing import whittaker
 
 TASKS = ("matte", "keypoints2d")  # what finds people
 
 # The rectangle.
-MARGIN = 1.4  # its extent, in that of the people in it
-WORTH = 0.5  # a larger share of the frame than this is not worth the lost surroundings
+MARGIN = 1.4  # its extent, in that of the people in it ...
+LEAST = 1.1  # ... or no less than this where the frame ends
+WORTH = 0.6  # a larger share of the frame than this is not worth the lost surroundings
 MAX_SCALE = 4.0  # shown pixels per source pixel: beyond, there is nothing more to see
 ROUNDS = 2  # times that it is set
 SETTLED = 0.6  # intersection over union with the one before: as much is the same
@@ -39,18 +41,19 @@ View = FitMap | CropMap
 Values = dict[str, np.ndarray]
 
 
-def find(whole: FitMap, look: Callable[[View], Values]) -> tuple[View, Values]:
+def find(whole: FitMap, square: int, look: Callable[[View], Values]) -> tuple[View, Values]:
     """What the model should see of a window, and what it predicts there of `TASKS`.
 
     Args:
       whole: the whole frames, which are returned where nothing else is worth it.
+      square: side of the squares that the model accepts, of about as many pixels.
       look: gives the matte [T, h, w] and keypoints2d [T, K, 3] of a view, in its pixels.
     """
     view: View = whole
     seen = look(view)
     for _ in range(ROUNDS):
         boxes = people(seen["matte"], seen["keypoints2d"])
-        closer = around(_in_source(boxes, view), whole) or whole
+        closer = around(_in_source(boxes, view), whole, square) or whole
         if _shared(view, closer, len(boxes)) >= SETTLED:
             break
         view, seen = closer, look(closer)
@@ -80,37 +83,41 @@ def people(
     return np.concatenate([low, high], axis=1)
 
 
-def around(boxes: Float[np.ndarray, "T 4"], whole: FitMap) -> CropMap | None:
+def around(boxes: Float[np.ndarray, "T 4"], whole: FitMap, square: int) -> CropMap | None:
     """Rectangles that hold the boxes, in source pixels; None where they are not worth it.
 
     They stay within the frame and show no more than `MAX_SCALE` pixels for one, so that people who
-    are very small stay small.
+    are very small stay small. Of both shapes the one that shows more pixels for one is chosen.
     """
     if not np.isfinite(boxes).any():
         return None
     low, high = boxes[:, :2], boxes[:, 2:]
-    path = steady((low + high) / 2)
-    half = np.nanmax(np.maximum(path - low, high - path), axis=0)
-    shown, frame = np.array(whole.size[::-1]), np.array(whole.source[::-1])
-    scale = min(float(np.min(shown / (2 * MARGIN * half))), MAX_SCALE)
+    centres = (low + high) / 2
+    known = np.isfinite(centres).all(axis=1, keepdims=True).astype(float)
+    path = whittaker(centres[:, None], known, STIFFNESS, TENSION)[:, 0]
+    size = 2 * np.nanmax(np.maximum(path - low, high - path), axis=0)
+    shapes = whole.size, (square, square)
+    found = [crop for shape in shapes if (crop := _rectangle(path, size, whole, shape))]
+    return max(found, key=lambda crop: crop.scale, default=None)
+
+
+def _rectangle(
+    path: Float[np.ndarray, "T 2"],
+    size: Float[np.ndarray, "2"],
+    whole: FitMap,
+    shape: tuple[int, int],
+) -> CropMap | None:
+    """Rectangles about people of a width and height, shown at `shape`; None if not worth it."""
+    shown, frame = np.array(shape[::-1]), np.array(whole.source[::-1])
+    within = np.max(shown / frame)  # at this scale it is as large as the frame allows
+    scale = min(max(np.min(shown / (MARGIN * size)), within), MAX_SCALE)
     extent = shown / scale
-    if (extent > frame).any() or extent.prod() > WORTH * frame.prod():
+    if (extent < LEAST * size).any() or extent.prod() > WORTH * frame.prod():
+        return None
+    if (extent > frame).any():  # MAX_SCALE
         return None
     corners = np.clip(path - extent / 2, 0, frame - extent)
-    return CropMap(whole.source, corners, scale, whole.size)
-
-
-def steady(points: Float[np.ndarray, "T 2"]) -> Float[np.ndarray, "T 2"]:
-    """A smooth path along points, some of which may be NaN.
-
-    Least squares with a penalty on second differences, after Whittaker, so that uniform motion is
-    followed without lag; a slight one on first differences keeps the path where few points are
-    known.
-    """
-    known = np.isfinite(points).all(axis=1)
-    steps, bends = (np.diff(np.eye(len(points)), n, axis=0) for n in (1, 2))
-    matrix = np.diag(known) + TENSION * steps.T @ steps + STIFFNESS * bends.T @ bends
-    return np.linalg.solve(matrix, np.where(known[:, None], points, 0.0))
+    return CropMap(whole.source, corners, float(scale), shape)
 
 
 def _counting(person: Bool[np.ndarray, "T h w"]) -> Bool[np.ndarray, "T h w"]:

@@ -7,7 +7,7 @@ source frames -> windows -> fitted frames, or where people are small a rectangle
 import contextlib
 import functools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,21 @@ from thfm_jax.models.sparse import KeypointTokens
 from thfm_jax.models.thfm import Thfm, fold_padding
 from thfm_jax.models.umt5 import Umt5Encoder
 from thfm_jax.ops import windows
+from thfm_jax.ops.smoothing import whittaker
 from thfm_jax.sharding import parameter_sharding
 from thfm_jax.tasks import TASKS, lookup
 from thfm_jax.types import Clip, Conditioning, ModelOutput, Predictions
 
 DEFAULT_MODEL = "thfm-tiny"
+_ASSETS = Path(__file__).parent / "data" / "assets"
+SHIPPED = _ASSETS / DEFAULT_MODEL
+SAMPLE = _ASSETS / "sample.mp4"
+_RANDOM = "tiny"
+
+# For a model that sees each frame by itself.
+STILLS = 33  # frames of a window
+STIFFNESS = 1.0  # of a sure joint's path against bending: sways of six frames are damped by half
+_UNSURE = 0.01  # added to joints' confidence, so that all have some
 
 
 class Predictor:
@@ -116,11 +126,13 @@ class Predictor:
           frames: uint8, sRGB, all of one size.
           tasks: "all", a comma-separated list or a sequence of names.
           area: pixels of the fitted frames, about; the config's by default.
-          length: frames that the model sees at a time; the config's by default.
+          length: frames of a window, which the model sees at a time, or, if it was made for single
+            ones, each by itself; the config's or `STILLS` by default.
           overlap: frames that two windows share; a fifth of the length by default.
           everywhere: keep what is predicted where the matte shows no person: to be scored, a
-            prediction has to have a value wherever the truth has one. Implies whole frames.
+            prediction has to have a value wherever the truth has one.
           follow: where people are small, predict a rectangle that follows them; see `following`.
+            Outside of it nothing is predicted, `everywhere` or not.
 
         Yields:
           The next source frames, and task name -> array as in `types.Predictions`.
@@ -128,16 +140,18 @@ class Predictor:
         length, overlap = self.window(length, overlap)
         area = area or self.config.clip_area
         joiner = Joiner(lookup(tasks), overlap, everywhere=everywhere)
+        square = fit_map(1, 1, self.config.size_multiple, area).size[0]
         held: list[np.ndarray] = []
         stop = 0
         for window, block in windows.stream(_checked(frames), length, overlap):
             held.extend(block[stop - window.start :])
             stop = window.stop
             whole = fit_map(block.shape[1], block.shape[2], self.config.size_multiple, area)
-            if follow and not everywhere:
-                view, values = self._followed(block, whole, joiner.tasks)
+            look = functools.partial(self._look, block)
+            if follow:
+                view, values = _followed(look, whole, square, joiner.tasks)
             else:
-                view, values = whole, self._window(block, whole, joiner.tasks)
+                view, values = whole, look(whole, joiner.tasks)
             ready = joiner.add(window, values, view)
             count = len(next(iter(ready.values())))
             if count:
@@ -148,7 +162,7 @@ class Predictor:
 
     def window(self, length: int | None = None, overlap: int | None = None) -> tuple[int, int]:
         """Length and overlap of the windows in frames, with the defaults for what is None."""
-        length = length or self.config.clip_frames
+        length = length or (STILLS if self._alone else self.config.clip_frames)
         return length, length // 5 if overlap is None else overlap
 
     def outputs(
@@ -175,6 +189,11 @@ class Predictor:
         """
         return self._finder(text)
 
+    @property
+    def _alone(self) -> bool:
+        """Whether the model was made for single frames."""
+        return self.config.clip_frames == 1
+
     @functools.cached_property
     def _finder(self) -> asking.TaskFinder:
         if self._directory is None:
@@ -191,28 +210,20 @@ class Predictor:
         conditioning = prompt if folded else model.condition(prompt)
         return model.perceive_tasks(frames, conditioning, dense, rows, count)
 
-    def _followed(
-        self, frames: np.ndarray, whole: FitMap, tasks: Sequence[str]
-    ) -> tuple[View, Values]:
-        """Where people are, and at least the predictions of `tasks` for it, see `_window`."""
-        look = functools.partial(self._window, frames, tasks=following.TASKS)
-        view, values = following.find(whole, look)
-        rest = [task for task in tasks if task not in values]
-        return view, (values | self._window(frames, view, rest) if rest else values)
-
-    def _window(self, frames: np.ndarray, view: View, tasks: Sequence[str]) -> Values:
+    def _look(self, frames: np.ndarray, view: View, tasks: Sequence[str]) -> Values:
         """Decoded predictions for what a view shows of source frames, in its pixels."""
         shown = view.fit_frames(frames)
-        padded, _ = pad_frames(shown, self.config.vae.temporal_stride)
-        output = self.outputs(padded[None], tasks)
+        stride = self.config.vae.temporal_stride
+        clips = shown[:, None] if self._alone else pad_frames(shown, stride)[0][None]
+        output = self.outputs(clips, tasks)
         values = {}
         for row, task in enumerate(tasks):
             spec = TASKS[task]
             raw: Any = output.dense if spec.kind == "dense" else output.sparse
-            raw = raw[row, 0, : len(shown)]
+            raw = raw[row].reshape(-1, *raw.shape[3:])[: len(shown)]
             size = () if spec.kind == "dense" else (shown.shape[1:3],)
             values[task] = np.asarray(spec.decode(raw, *size))
-        return values
+        return {t: _steadied(t, x) for t, x in values.items()} if self._alone else values
 
     def _padded(self, features: Sequence[np.ndarray]) -> Float[Array, "tasks L D"]:
         dit = self.config.dit
@@ -230,11 +241,11 @@ def load(
     fold: bool = True,
     mesh: Mesh | None = None,
 ) -> Predictor:
-    """The `Predictor` of a model directory or, with random weights, of the preset "tiny".
+    """The `Predictor` of a model.
 
     Args:
-      model: a directory that `experiments.convert` or training wrote, "tiny" for that preset with
-        random weights, or "thfm-tiny", which is the same until its weights ship.
+      model: a directory that `experiments.convert` or training wrote; "thfm-tiny", the trained
+        model that comes with this package; or "tiny", its preset with random weights.
       compute: how to run it; None takes float32 on CPUs and bfloat16 elsewhere.
       prompts: task name -> text to use instead of the task's own prompt; needs the text encoder.
       fold: see `Predictor`.
@@ -250,7 +261,7 @@ def load(
     for name in prompts or {}:
         lookup(name)
     texts.update(prompts or {})
-    if _is_random(model):
+    if str(model) == _RANDOM:
         return _random(config.preset("tiny"), compute, texts, fold)
     return _restored(_directory(model), compute, texts, fold, mesh)
 
@@ -260,7 +271,7 @@ def tasks_asked(texts: Sequence[str], model: str | Path = DEFAULT_MODEL) -> dict
 
     Raises ValueError as `Predictor.task_of` and `load`, and where two texts ask for one task.
     """
-    if _is_random(model):
+    if str(model) == _RANDOM:
         raise asking.untrained(f"{model} (random)")
     find = asking.load_finder(_directory(model))
     asked: dict[str, str] = {}
@@ -272,6 +283,26 @@ def tasks_asked(texts: Sequence[str], model: str | Path = DEFAULT_MODEL) -> dict
     return asked
 
 
+def _followed(
+    look: Callable[[View, Sequence[str]], Values], whole: FitMap, square: int, tasks: Sequence[str]
+) -> tuple[View, Values]:
+    """Where people are, and at least the predictions of `tasks` for it."""
+    view, values = following.find(whole, square, lambda view: look(view, following.TASKS))
+    rest = [task for task in tasks if task not in values]
+    return view, (values | look(view, rest) if rest else values)
+
+
+def _steadied(task: str, values: np.ndarray) -> np.ndarray:
+    """Keypoints [T, K, 3] that a model which knows no time gave, as those who move have them."""
+    if TASKS[task].kind == "dense":
+        return values
+    if task == "keypoints3d":
+        return whittaker(values, np.ones(values.shape[:2]), STIFFNESS).astype(np.float32)
+    xy, confidence = values[..., :2], values[..., 2:]
+    xy = whittaker(xy, confidence[..., 0] + _UNSURE, STIFFNESS)
+    return np.concatenate([xy, confidence], axis=-1, dtype=np.float32)
+
+
 def default_compute() -> Compute:
     """float32 on CPUs, bfloat16 matmuls and convolutions on accelerators."""
     if jax.default_backend() == "cpu":
@@ -279,12 +310,10 @@ def default_compute() -> Compute:
     return Compute(dtype="bfloat16", vae_dtype="bfloat16")
 
 
-def _is_random(model: str | Path) -> bool:
-    return str(model) in (DEFAULT_MODEL, "tiny")
-
-
 def _directory(model: str | Path) -> Path:
     """The model directory; CheckpointError for a preset that comes without one."""
+    if str(model) == DEFAULT_MODEL:
+        return SHIPPED
     if str(model) in config.PRESETS and not Path(model).is_dir():
         raise checkpoints.CheckpointError(
             f"the preset {model} comes without weights: convert the released ones with "

@@ -107,7 +107,7 @@ def forward(
 def _wordings(c: ThfmConfig, ids: bool) -> Wordings:
     shape = (len(TASKS), 1, _KEPT_TOKENS)
     text = jnp.zeros(shape, jnp.int32) if ids else jnp.zeros((*shape, c.dit.text_dim))
-    return Wordings(text, jnp.zeros(shape[:2], jnp.int32), c.dit.text_length)
+    return Wordings(text, jnp.zeros(shape[:2], jnp.int32), c.dit.padded_length)
 
 
 def _batch(tasks: tuple[str, ...], bucket: Bucket) -> Batch:

@@ -114,11 +114,14 @@ class ModelOutput:
       latents: [B, Tz, Hz, Wz, Z] float32, standardised latents of the dense map.
       sparse: [B, T, K, 8] float32, see `models/sparse.py` for the channels.
       dense: [B, T, H, W, 3] float32, the decoded latents, about in [-1, 1]; None where not decoded.
+      pointing: [B, T, K, Hp, Wp] float32, logarithms of the weights that a joint gives to its
+        frame's patches, to be learned; None where several tasks are asked for.
     """
 
     latents: Array
     sparse: Array
     dense: Array | None = None
+    pointing: Array | None = None
 
 
 @flax.struct.dataclass

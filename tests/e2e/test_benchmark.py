@@ -14,6 +14,7 @@ TINY = (
     "--config.threads=1",
     "--config.samples=2",
     "--config.loop=",
+    "--config.predict=",
     "--config.train=",
 )
 
@@ -82,6 +83,7 @@ def test_all_tasks_with_the_configuration_for_accelerators():
         *TINY,
         "--config.dit=",
         "--config.vae=",
+        "--config.predict=3x64x64",
         "--config.perceive=5x32x32",
         "--config.convolution=",
         "--config.attention=64",
@@ -90,7 +92,9 @@ def test_all_tasks_with_the_configuration_for_accelerators():
     )
     assert done.returncode == 0, done.stderr
     assert rows(done.stdout)[2][0] == "train step, 2 clips 5x32x32"
+    assert rows(done.stdout)[3][0] == "thfm-tiny, clip to predictions 3x64x64"
     assert [row[1] for row in rows(done.stdout)[2:]] == [
+        "thfm_jax",
         "thfm_jax",
         "thfm_jax",
         "1 MiB of logits",
@@ -131,7 +135,7 @@ def test_what_fails_does_not_cost_the_rest():
         "--config.attention=",
     )
     assert done.returncode == 1
-    assert "trunk, 6 layers 1x16x16: the process that ran thfm_jax ended" in done.stderr
+    assert "trunk, 4 layers 1x16x16: the process that ran thfm_jax ended" in done.stderr
     assert "not 'nonsense'" in done.stderr
     assert [row[1] for row in rows(done.stdout)[2:]] == ["native", "planes"]
 

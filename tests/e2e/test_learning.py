@@ -1,6 +1,6 @@
 """The tiny preset learns eight clips: its VAE first, then all tasks, by the commands of its recipe.
 
-Minutes instead of the recipe's half hour, so errors fall by less: docs/training.md has how far they
+A third of the recipe's steps, so errors fall by less: docs/training.md has how far they
 fall in the end.
 """
 
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.slow
 
 # How many times less each task's error is in the end, at least.
 TO_FALL = {
-    "depth/clip_rmse_m": 1.5,
-    "normals/mean_deg": 1.5,
-    "matte/mse": 2.0,
-    "densepose/mean_m": 1.1,
-    "keypoints2d/error_px": 1.2,
-    "keypoints3d/mpjpe_mm": 1.1,
+    "depth/clip_rmse_m": 2.0,
+    "normals/mean_deg": 2.0,
+    "matte/mse": 6.0,
+    "densepose/mean_m": 1.4,
+    "keypoints2d/error_px": 2.0,
+    "keypoints3d/mpjpe_mm": 1.5,
 }
 
 
@@ -53,7 +53,7 @@ def test_every_tasks_error_falls(tmp_path):
     first, last = train("overfit_vae", tmp_path / "vae", data, 200)
     assert first["matte/mse"] > 5 * last["matte/mse"]
     start = f"--config.start={tmp_path / 'vae' / 'model'}"
-    first, last = train("overfit", tmp_path / "pixel", data, 60, start)
+    first, last = train("overfit", tmp_path / "pixel", data, 200, start)
     fallen = {name: first[name] / last[name] for name in TO_FALL}
     assert all(fallen[name] > least for name, least in TO_FALL.items()), fallen
-    assert len(list((tmp_path / "pixel" / "pictures").glob("*60_clip_*.png"))) == 4
+    assert len(list((tmp_path / "pixel" / "pictures").glob("*200_clip_*.png"))) == 4

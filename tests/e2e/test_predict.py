@@ -76,10 +76,11 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_the_first_command_of_the_readme(tmp_path):
-    """The sample clip on random weights: all files of the contract, and a warning everywhere."""
-    done = run(f"--output={tmp_path / 'out'}", "--area=16384")
+    """The sample clip through the model in the box: all files of the contract, and no warning."""
+    done = run(f"--output={tmp_path / 'out'}")
     assert done.returncode == 0, done.stderr
-    assert outputs.UNTRAINED in done.stdout and outputs.UNTRAINED in done.stderr
+    assert outputs.UNTRAINED not in done.stdout + done.stderr
+    assert str(tmp_path / "out" / "overlay.mp4") in done.stdout
     predictions, meta = outputs.read_predictions(tmp_path / "out")
     T, H, W, K = 17, 288, 384, len(joints.NAMES)
     shapes = {name: array.shape for name, array in predictions.values.items()}
@@ -94,12 +95,20 @@ def test_the_first_command_of_the_readme(tmp_path):
     assert all(array.dtype == np.float32 for array in predictions.values.values())
     assert (meta["frames"], meta["height"], meta["width"]) == (T, H, W)
     assert meta["joints"] == list(joints.NAMES) and len(meta["subsets"]["coco17"]) == 17
-    assert meta["windows"] == {"length": 17, "overlap": 3, "follow": True}
-    assert meta["trained"] is False and outputs.UNTRAINED in meta["warning"]
+    assert meta["windows"] == {"length": 33, "overlap": 6, "follow": True}
+    assert (meta["model"], meta["trained"]) == ("thfm-tiny", True) and "warning" not in meta
     for name in (*TASKS, "overlay"):
         assert video.probe(tmp_path / "out" / f"{name}.mp4").frames == T
     again = run(f"--output={tmp_path / 'out'}", "--tasks=matte")
     assert again.returncode == 1 and "exists and is not empty" in again.stderr
+
+
+def test_random_weights_are_told_as_such_everywhere(tmp_path):
+    done = run(f"--output={tmp_path / 'out'}", "--model=tiny", "--area=16384", "--tasks=matte")
+    assert done.returncode == 0, done.stderr
+    assert outputs.UNTRAINED in done.stdout and outputs.UNTRAINED in done.stderr
+    _, meta = outputs.read_predictions(tmp_path / "out")
+    assert meta["trained"] is False and outputs.UNTRAINED in meta["warning"]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,11 @@ def test_the_first_command_of_the_readme(tmp_path):
         (["--video=nothing.mp4"], "nothing.mp4: expected a video, an image or a folder of images"),
         (["--model=nowhere"], "there is no model directory"),
         ([f"--prompt=depth={'far ' * 600}"], "tokens but at most 128 fit"),
-        (["--prompt=how far away"], "thfm-tiny (random) was not trained to tell which task a text"),
+        (
+            ["--model=tiny", "--prompt=how far away"],
+            "tiny (random) was not trained to tell which task a text",
+        ),
+        (["--prompt=the colour of her hat"], "asks for none of the tasks"),
     ],
 )
 def test_bad_arguments_give_one_line_and_no_folder(arguments, message, tmp_path):
@@ -134,7 +147,7 @@ def test_values_keep_their_promises(predictor, frames):
 
 def test_everywhere_adds_values_where_nobody_is_and_changes_no_other(predictor, frames):
     masked = predictor(frames, follow=False).values
-    blocks = [values for _, values in predictor.stream(frames, everywhere=True)]
+    blocks = [values for _, values in predictor.stream(frames, everywhere=True, follow=False)]
     for task, value in masked.items():
         whole = np.concatenate([block[task] for block in blocks])
         assert np.isfinite(whole).all()
@@ -233,7 +246,9 @@ np.savez("{tmp_path / "values.npz"}", **values)
     dump = f"--xla_dump_to={tmp_path / 'hlo'} --xla_dump_hlo_module_re=perceive"
     quick = "--xla_backend_optimization_level=0"
     flags = f"--xla_force_host_platform_device_count=8 {quick} {dump}"
-    env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags}
+    # A program out of a cache is not dumped.
+    cache = {"JAX_ENABLE_COMPILATION_CACHE": "false"}
+    env = {**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags, **cache}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     with np.load(tmp_path / "values.npz") as spread:

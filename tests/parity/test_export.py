@@ -37,6 +37,7 @@ def build() -> dict[str, torch.nn.Module]:
     )
     vae = AutoencoderKLWan(
         base_dim=6,
+        decoder_base_dim=4,
         dim_mult=[1, 2, 2],
         num_res_blocks=1,
         temperal_downsample=[False, True],

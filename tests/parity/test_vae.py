@@ -104,8 +104,10 @@ def test_float32(clip, chunk, tmp_path):
     assert_stages_equal(*stages(reference, vae, clip, "float32"), 5e-6)
 
 
-def test_folded_pixels(tmp_path):
+def test_folded_pixels_and_a_wider_decoder(tmp_path):
+    """As in Wan2.2."""
     reference = reference_model(
+        decoder_base_dim=12,
         patch_size=2,
         in_channels=12,
         out_channels=12,

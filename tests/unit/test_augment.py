@@ -197,6 +197,19 @@ def test_windows_hold_a_point_of_somebody_and_stay_in_the_source_where_they_fit(
 
 @given(SEEDS, SIZES)
 @settings(max_examples=20)
+def test_windows_about_everybody_hold_all_that_is_seen_or_the_whole_source(seed, size):
+    rng = np.random.default_rng(seed)
+    windows = framing.about_everybody(rng, CLIP, size, (1.05, 2.0), 0.0, 0.0)
+    seen = np.argwhere(np.any(CLIP.labels.instance > 0, axis=0))[:, ::-1]
+    (left, top, width, height), limits = windows[0], np.array(CLIP.rgb.shape[2:0:-1])
+    assert np.all(windows == windows[0])
+    assert left >= -1e-6 and top >= -1e-6 and np.all([left + width, top + height] <= limits + 1e-6)
+    if np.all(np.array([width, height]) < limits - 1e-6):
+        assert np.all(seen >= [left, top]) and np.all(seen + 1 <= [left + width, top + height])
+
+
+@given(SEEDS, SIZES)
+@settings(max_examples=20)
 def test_augmented_clips_keep_joints_true_and_visible_ones_in_alpha(seed, size):
     rng = np.random.default_rng(seed)
     example = augment.augment(rng, CLIP, size, ALWAYS)
@@ -322,7 +335,15 @@ def test_without_augmentation_the_middle_of_the_picture_is_shown():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"flip": 1.5}, {"noise": -0.1}, {"zoom": (2, 1)}, {"max_stride": 0}, {"drift": -1}]
+    "wrong",
+    [
+        {"flip": 1.5},
+        {"noise": -0.1},
+        {"zoom": (2, 1)},
+        {"margin": (0, 1)},
+        {"max_stride": 0},
+        {"drift": -1},
+    ],
 )
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):

@@ -49,7 +49,7 @@ def test_every_preset_runs_at_full_size_in_the_abstract(name):
 
     output = nnx.eval_shape(run)
     assert output.dense.shape == (1, 5, 64, 96, 3)
-    assert output.latents.shape == (1, 2, 8, 12, 16)
+    assert output.latents.shape == (1, 2, 8, 12, c.vae.z_dim)
     assert output.sparse.shape == (1, 5, c.sparse.joints, 8)
 
 

@@ -144,6 +144,24 @@ def test_pictures_that_are_no_video_are_predicted_one_by_one(fps, windows):
     assert asked == [windows]
 
 
+def test_what_a_rectangle_leaves_out_is_scored_as_a_bad_prediction():
+    class Looking(Trivial):
+        def stream(self, frames, tasks, **options):
+            assert options["follow"] and options["everywhere"]
+            for pictures, values in super().stream(frames, tasks, **options):
+                values["depth"] = np.full((1, 8, 8), np.nan, np.float32)
+                values["depth"][:, 2:6, 2:6] = 0.25
+                yield pictures, values
+
+    blank = lambda frames: np.zeros((frames.stop - frames.start, 8, 8, 3), np.uint8)
+    sequence = SimpleNamespace(name="a", frames=2, height=8, width=8, fps=9, pictures=blank)
+    source = predictions.FromModel(Looking(), follow=True)
+    for values in source.blocks(sequence, BENCHMARKS["synthetic_animals"]):
+        assert np.all(values["depth"] == 0.25) and values["depth"].shape == (1, 8, 8)
+    with pytest.raises(ValueError, match="not both"):
+        Settings("emdb1", crop=1.3, follow=True)
+
+
 def test_a_folder_takes_one_evaluation(data, whole):
     other = Job(dataclasses.replace(SETTINGS, length=3), data, whole, model="trivial")
     with pytest.raises(ResultError, match="holds another evaluation: length was None and is 3"):

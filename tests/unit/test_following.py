@@ -1,5 +1,7 @@
 """Following people: where a rectangle is put about them, and that what is seen in it comes back."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from tests.unit import bright_figures
-from thfm_jax import following
+from thfm_jax import following, predict
 from thfm_jax.data.transforms import fit_map
 
 WHOLE = fit_map(720, 1280, area=192 * 336)
+SQUARE = 256
 NO_JOINTS = np.zeros((9, 2, 3))
 
 
@@ -92,11 +95,11 @@ def tracks(draw) -> np.ndarray:
 
 @given(tracks())
 def test_a_rectangle_holds_all_boxes_in_the_frame_and_is_worth_it(track):
-    crop = following.around(track, WHOLE)
+    crop = following.around(track, WHOLE, SQUARE)
     if crop is None:
         return
     rectangles = np.array(crop.boxes())
-    assert crop.size == WHOLE.size and len(rectangles) == len(track)
+    assert crop.size in (WHOLE.size, (SQUARE, SQUARE)) and len(rectangles) == len(track)
     assert (rectangles[:, :2] >= 0).all() and (rectangles[:, 2:] <= [1280 + 1e-6, 720 + 1e-6]).all()
     known = np.isfinite(track).all(axis=1)
     assert (rectangles[known, :2] <= track[known, :2] + 1e-6).all()
@@ -109,23 +112,34 @@ def test_a_rectangle_holds_all_boxes_in_the_frame_and_is_worth_it(track):
     "track",
     [
         np.full((5, 4), np.nan),
-        boxes(*[(640, 360)] * 5, half=(100, 250)),
+        boxes(*[(640, 360)] * 5, half=(100, 340)),
         boxes(*[(640, 360)] * 5, half=(620, 45)),
     ],
     ids=["nobody", "large", "far apart"],
 )
 def test_the_whole_frame_is_kept_where_a_rectangle_is_not_worth_it(track):
-    assert following.around(track, WHOLE) is None
+    assert following.around(track, WHOLE, SQUARE) is None
 
 
 def test_people_fill_the_rectangle_but_for_the_margin():
-    crop = following.around(boxes(*[(640, 360)] * 5), WHOLE)
+    crop = following.around(boxes(*[(640, 360)] * 5), WHOLE, SQUARE)
     np.testing.assert_allclose(crop.extent[1], 90 * following.MARGIN)
     np.testing.assert_allclose(crop.corners + crop.extent / 2, [[640, 360]] * 5)
 
 
+def test_a_square_is_about_someone_tall_and_the_shape_of_the_frame_about_a_group():
+    tall = following.around(boxes(*[(640, 360)] * 5), WHOLE, SQUARE)
+    group = following.around(boxes(*[(640, 360)] * 5, half=(300, 45)), WHOLE, SQUARE)
+    assert tall.size == (SQUARE, SQUARE) and group.size == WHOLE.size
+
+
+def test_someone_almost_as_tall_as_the_frame_is_shown_in_a_square_as_tall_as_it():
+    crop = following.around(boxes(*[(640, 360)] * 5, half=(100, 320)), WHOLE, SQUARE)
+    np.testing.assert_allclose(crop.boxes(), [(280, 0, 1000, 720)] * 5)
+
+
 def test_very_small_people_are_not_enlarged_without_end():
-    crop = following.around(boxes(*[(640, 360)] * 5, half=(2, 5)), WHOLE)
+    crop = following.around(boxes(*[(640, 360)] * 5, half=(2, 5)), WHOLE, SQUARE)
     assert crop.scale == following.MAX_SCALE
 
 
@@ -133,7 +147,7 @@ def test_very_small_people_are_not_enlarged_without_end():
 @given(arrays(float, (17, 2), elements=st.floats(-1, 1)), st.floats(0, 20))
 def test_jitter_of_boxes_hardly_moves_the_rectangle(jitter, px):
     """By no more than 0.3 of it a frame, and a change of velocity by a twentieth at most."""
-    crop = following.around(boxes(*(np.array([640, 360]) + px * jitter)), WHOLE)
+    crop = following.around(boxes(*(np.array([640, 360]) + px * jitter)), WHOLE, SQUARE)
     velocity = np.diff(crop.corners, axis=0)
     assert np.abs(velocity).max() <= 0.3 * px + 1e-6
     assert np.abs(np.diff(velocity, axis=0)).max() <= 0.051 * px + 1e-6
@@ -145,7 +159,9 @@ def test_uniform_motion_is_followed_without_lag_also_through_frames_without_anyo
     seen = centres.copy()
     seen[6:11] = np.nan
     for points in (centres, seen):
-        assert np.abs(following.steady(points) - centres).max() <= 0.05 * np.hypot(vx, vy) + 1e-6
+        crop = following.around(boxes(*points), WHOLE, SQUARE)
+        lag = crop.corners + crop.extent / 2 - centres
+        assert np.abs(lag).max() <= 0.05 * np.hypot(vx, vy) + 1e-6
 
 
 # What is seen in it, from frames to predictions.
@@ -190,10 +206,10 @@ def test_someone_small_comes_back_at_the_right_pixels(finder):
     assert finder.calls == [following.TASKS] * 4  # two looks at each window
     whole = finder(clip, "matte,keypoints2d", follow=False).values
     assert iou(whole, clip).max() < 0.85 and error_px(whole, clip) > 0.5
-    assert len(finder.shapes) == 1  # one program
+    assert finder.shapes == {(1, 9, 192, 336, 3), (1, 9, 256, 256, 3)}  # two programs
 
 
-@pytest.mark.parametrize("height", [np.nan, 300.0], ids=["nobody", "large"])
+@pytest.mark.parametrize("height", [np.nan, 345.0], ids=["nobody", "large"])
 def test_where_nothing_is_gained_everything_is_as_without(finder, height):
     clip = bright_figures.clip(walk(12, (300, 180), (340, 180), height))
     finder.calls.clear()
@@ -227,7 +243,7 @@ def test_someone_who_is_away_for_a_while_is_found_again(finder):
 
 def test_someone_who_comes_close_and_leaves_is_joined_over_whole_frames_and_rectangles(finder):
     """Rectangles, whole frames, rectangles; nothing jumps, and the depth keeps its scale."""
-    heights = np.interp(np.arange(34), [0, 7, 13, 19, 25, 33], [40, 40, 320, 320, 40, 40])
+    heights = np.interp(np.arange(34), [0, 7, 13, 19, 25, 33], [40, 40, 345, 345, 40, 40])
     clip = bright_figures.clip(walk(34, (250, 185), (400, 175), heights))
     finder.calls.clear()
     values = finder(clip, "depth,normals,matte,keypoints2d").values
@@ -252,10 +268,18 @@ def test_a_rectangle_is_predicted_in_it_and_nothing_outside(finder):
     assert np.isnan(values["densepose"][outside]).all()
 
 
-def test_everywhere_means_whole_frames(finder):
+def test_everywhere_has_a_value_in_all_of_whole_frames(finder):
+    clip = bright_figures.clip(walk(5, (100, 100), (100, 100), 45))
+    for _, values in finder.stream(clip, "depth", everywhere=True, follow=False):
+        assert np.isfinite(values["depth"]).all()
+
+
+def test_everywhere_in_a_rectangle_has_a_value_in_all_of_it_and_none_outside(finder):
     clip = bright_figures.clip(walk(5, (100, 100), (100, 100), 45))
     for _, values in finder.stream(clip, "depth", everywhere=True):
-        assert np.isfinite(values["depth"]).all()
+        for frame in np.isfinite(values["depth"]):
+            rows, columns = np.flatnonzero(frame.any(1)), np.flatnonzero(frame.any(0))
+            assert 0 < len(rows) < frame.shape[0] and frame[np.ix_(rows, columns)].all()
 
 
 def test_windows_without_overlap(finder):
@@ -263,3 +287,47 @@ def test_windows_without_overlap(finder):
     blocks = [values for _, values in finder.stream(clip, "matte", length=3, overlap=0)]
     matte = np.concatenate([block["matte"] for block in blocks])
     assert iou({"matte": matte}, clip).min() > 0.9
+
+
+# A model that was made for single frames.
+
+
+@pytest.fixture(scope="module")
+def still() -> bright_figures.Finder:
+    return bright_figures.Finder(frames=1)
+
+
+def test_it_sees_each_frame_by_itself_and_people_are_followed_through_windows(still):
+    clip = bright_figures.clip(walk(40, (100, 180), (500, 180), 45))
+    values = still(clip, "matte,keypoints2d").values
+    assert {shape[:2] for shape in still.shapes} == {(predict.STILLS, 1)}
+    assert iou(values, clip).min() > 0.9 and error_px(values, clip) < 0.2
+    still.calls.clear()
+    alone = still(clip[:3], "matte,keypoints2d", length=1).values
+    assert len(still.calls) == 6 and error_px(alone, clip[:3]) < 0.2
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_what_its_joints_shake_is_damped(still, seed):
+    """Third differences to less than a third, and the whole error by no less than nothing."""
+    noise = np.random.default_rng(seed).normal(size=(17, 2, 2))
+    clip = bright_figures.clip(walk(17, (300, 180), (340, 180), 345.0))
+    steady = still(clip, "keypoints2d").values["keypoints2d"]
+    with mock.patch.object(still, "outputs", shaken(still.outputs, noise / [640, 360])):
+        shaking = still(clip, "keypoints2d").values["keypoints2d"]
+    error = (shaking - steady)[:, :2, :2]
+    jerk, given = (np.abs(np.diff(x, 3, axis=0)).sum() for x in (error, noise))
+    assert jerk <= given / 3
+    assert np.linalg.norm(error) <= np.linalg.norm(noise)
+
+
+def shaken(outputs, noise):
+    """`outputs` with the first two joints moved in shares of width and height."""
+
+    def shake(frames, tasks):
+        output = outputs(frames, tasks)
+        output.sparse[:, :, 0, :2, :2] += noise
+        return output
+
+    return shake

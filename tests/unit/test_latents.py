@@ -258,7 +258,7 @@ def test_one_shape_in_two_buckets_is_refused(online, tmp_path):
     "changes, message",
     [
         ({"objective": Objective(stage="pixel")}, "the pixel stage needs frames and maps"),
-        ({"frozen": ("^sparse/",)}, r"latents are those of a fixed VAE: let frozen have '\^vae/'"),
+        ({"frozen": ("^sparse/",)}, r"the latents of a fixed VAE: let frozen have '\^vae/'"),
         ({"evaluation": LoaderConfig(({"kind": "live"},), latents="x")}, "evaluation needs frames"),
     ],
 )
@@ -296,9 +296,9 @@ def test_the_abstract_step_takes_batches_as_they_are_read_and_has_no_vae(cached)
     )
     found = abstract(batch.replace(latents=None)), abstract(batch.latents)
     assert found[0] == abstract(read.replace(latents=None))
-    # The tiny preset has 16 channels of latents, the model of the cache four.
+    # The tiny preset has 32 channels of latents, the model of the cache four.
     widened = jax.tree.map(
-        lambda x: ((*x.shape[:-1], 16) if x.ndim == 5 else x.shape, np.dtype(x.dtype)), latents
+        lambda x: ((*x.shape[:-1], 32) if x.ndim == 5 else x.shape, np.dtype(x.dtype)), latents
     )
     assert found[1] == widened
 

@@ -41,7 +41,7 @@ def test_batches_are_as_the_loader_makes_them():
 
 
 def test_a_forward_pass_does_what_the_formula_says():
-    program = programs.forward(TINY, Compute(), BUCKET, one_device(), tasks=3)
+    program = programs.forward(TINY, Compute(conv="native"), BUCKET, one_device(), tasks=3)
     counted = jaxpr_flops.count(program.function.trace(*program.args).jaxpr, program.turns)
     size = (BUCKET.frames, BUCKET.height, BUCKET.width)
     one_clip = flops.perceive_tasks(TINY, *size, tasks=3, dense_tasks=3, text_tokens=8)

@@ -1,5 +1,6 @@
 """experiments.release: a trained model in half the bytes."""
 
+import dataclasses
 import json
 
 import jax
@@ -11,6 +12,8 @@ from experiments.release import release
 from tests.unit.small_training import SMALL, parameters
 from thfm_jax import checkpoints
 
+MANIFEST = {"trained": True, "steps": 7, "start": "somewhere/here"}
+
 
 @pytest.fixture
 def model(tmp_path):
@@ -18,19 +21,31 @@ def model(tmp_path):
     for part, arrays in parameters().items():
         checkpoints.save(folder, part, arrays)
     checkpoints.save_config(folder, SMALL, parameters())
-    (folder / checkpoints.MANIFEST).write_text(json.dumps({"trained": True, "steps": 7}))
+    (folder / checkpoints.MANIFEST).write_text(json.dumps(MANIFEST))
     return folder
 
 
 def test_a_release_is_the_same_model_rounded(model, tmp_path):
     release(model, tmp_path / "small")
-    assert checkpoints.load_config(tmp_path / "small") == SMALL
-    assert json.loads((tmp_path / "small" / checkpoints.MANIFEST).read_text())["steps"] == 7
+    assert checkpoints.load_config(tmp_path / "small") == dataclasses.replace(SMALL, name="small")
+    manifest = json.loads((tmp_path / "small" / checkpoints.MANIFEST).read_text())
+    assert manifest == {"trained": True, "steps": 7}
     for part, arrays in parameters().items():
         found = checkpoints.restore(tmp_path / "small", part, jax.eval_shape(lambda a=arrays: a))
         rounded = jax.tree.map(lambda x: x.astype(jnp.bfloat16).astype(x.dtype), arrays)
         for leaf, exact, near in zip(*map(jax.tree.leaves, (found, arrays, rounded)), strict=True):
             assert np.array_equal(leaf, exact) or np.array_equal(leaf, near)
+
+
+def test_it_may_see_fewer_frames_at_a_time(model, tmp_path):
+    release(model, tmp_path / "small", length=1)
+    assert checkpoints.load_config(tmp_path / "small").clip_frames == 1
+
+
+def test_no_file_names_a_folder_of_this_machine(model, tmp_path):
+    release(model, tmp_path / "small")
+    files = [file for file in (tmp_path / "small").rglob("*") if file.is_file()]
+    assert not [file for file in files if str(tmp_path).encode() in file.read_bytes()]
 
 
 def test_the_blocks_take_half_the_bytes(model, tmp_path):

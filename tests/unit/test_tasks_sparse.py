@@ -59,6 +59,33 @@ def test_a_joint_outside_the_frame_still_has_a_place():
     assert jax.grad(loss)(jnp.zeros((1, 1, 1, 8)))[0, 0, 0, 0] > 0
 
 
+@examples
+@given(seeds)
+def test_joints_that_point_best_lie_where_they_are(seed):
+    """Gradient descent on the cross-entropy ends at weights whose mean is the joint."""
+    Hp, Wp = 3, 5
+    low, high = [832 / 2 / Wp, 480 / 2 / Hp, 0], [832 - 832 / 2 / Wp, 480 - 480 / 2 / Hp, 1]
+    value = np.random.default_rng(seed).uniform(low, high, (1, 1, 4, 3)).astype(np.float32)
+    goal = Target(jnp.asarray(value), jnp.ones((1, 1, 4), bool))
+    loss = lambda logits: keypoints2d.pointing_loss(
+        jax.nn.log_softmax(logits.reshape(1, 1, 4, -1)).reshape(logits.shape), goal, SIZE
+    )
+    logits = jax.lax.fori_loop(
+        0, 3000, lambda _, x: x - 10 * jax.grad(loss)(x), jnp.zeros((1, 1, 4, Hp, Wp))
+    )
+    shares = np.asarray(jax.nn.softmax(logits.reshape(4, -1))).reshape(4, Hp, Wp)
+    y, x = np.mgrid[:Hp, :Wp] + 0.5
+    found = np.stack([(shares * x).sum((1, 2)) / Wp * 832, (shares * y).sum((1, 2)) / Hp * 480], -1)
+    np.testing.assert_allclose(found, value[0, 0, :, :2], atol=2.0)
+
+
+def test_joints_outside_the_frame_or_without_label_need_not_point():
+    value = jnp.array([[[[-5.0, 10.0, 1.0], [10.0, 10.0, 1.0]]]])
+    goal = Target(value, jnp.array([[[True, False]]]))
+    loss = lambda x: keypoints2d.pointing_loss(x, goal, SIZE)
+    assert not jnp.any(jax.grad(loss)(jnp.zeros((1, 1, 2, 3, 5))))
+
+
 @pytest.mark.parametrize(
     ("task", "own"), [(keypoints2d, {0, 1, 2, 6}), (keypoints3d, {3, 4, 5, 7})], ids=["2d", "3d"]
 )

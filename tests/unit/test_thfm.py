@@ -91,7 +91,7 @@ def test_one_program_serves_any_subset_and_gives_what_single_tasks_give(model, f
         rows = jnp.array(subset + [0] * (4 - len(subset)))
         output = all_tasks(model, frames, conditioning, rows, jnp.array(len(subset)))
         for row, task in enumerate(subset):
-            theirs = single[task]
+            theirs = dataclasses.replace(single[task], pointing=None)
             if not DENSE[task]:
                 theirs = dataclasses.replace(theirs, dense=jnp.zeros_like(theirs.dense))
             ours = jax.tree.map(lambda x, row=row: x[row], output)
@@ -124,6 +124,20 @@ def test_folding_the_padding_changes_nothing(model, frames, text):
     for row in (0, 1):
         ours = one_task(model, frames, _row(short, row))
         assert_close(ours, one_task(model, frames, _row(whole, row)))
+
+
+def test_padding_may_be_unseen(model, text):
+    """Then a prompt says the same however long it is padded, folded or not."""
+    dit = dataclasses.replace(CONFIG.dit, text_padding=False)
+    unseeing = with_compute(model, dataclasses.replace(CONFIG, dit=dit))
+    latents = jax.random.normal(jax.random.key(0), (1, 2, 4, 6, 4))
+    perceive = jax.jit(lambda m, c: m.perceive(latents, c))
+    bare = perceive(model, condition(model, text[1:2, : LENGTHS[1]]))
+    padded = condition(unseeing, text[1:2])
+    assert_close(perceive(unseeing, padded), bare)
+    assert_close(perceive(unseeing, fold_padding(padded, LENGTHS[1:2])), bare)
+    seen = perceive(model, condition(model, text[1:2]))
+    assert np.abs(seen.latents - bare.latents).max() > 1e-3
 
 
 def _row(c, i):
@@ -194,6 +208,28 @@ def test_every_frame_has_its_own_keypoints(model, frames, text):
     sparse = np.asarray(one_task(model, frames, condition(model, text[:1])).sparse)
     assert sparse.shape == (2, 9, 5, 8)
     assert np.abs(np.diff(sparse, axis=1)).max(axis=(0, 2, 3)).min() > 1e-6
+
+
+def test_a_joint_lies_at_the_patch_that_it_points_at(model):
+    """Whose key alone agrees with its query; in each latent frame at another one."""
+    sparse, D, (Tz, Hp, Wp) = nnx.clone(model.sparse), model.config.dit.dim, (3, 4, 6)
+    for linear in (sparse.linear_2, sparse.query, sparse.key):
+        linear.kernel[...], linear.bias[...] = jnp.zeros_like(linear.kernel[...]), 0.0
+    sparse.query.bias[...] = jnp.full_like(sparse.query.bias[...], 10.0)
+    sparse.key.kernel[...] = sparse.key.kernel[...].at[0].set(10.0)
+    aims = [(0, 0), (2, 3), (3, 5)]
+    video = np.zeros((1, Tz, Hp, Wp, D), np.float32)
+    video[..., 1] = 1.0
+    for t, (row, column) in enumerate(aims):
+        video[0, t, row, column, :2] = 1.0, 0.0
+    tokens = jnp.ones((1, Tz * model.config.sparse.joints, D))
+    found, pointing = sparse.read(tokens, jnp.asarray(video.reshape(1, -1, D)), (Tz, Hp, Wp))
+    for frame, aim in ((0, 0), (1, 1), (4, 1), (5, 2), (8, 2)):
+        row, column = aims[aim]
+        np.testing.assert_allclose(found[0, frame, :, 0], (column + 0.5) / Wp, atol=1e-5)
+        np.testing.assert_allclose(found[0, frame, :, 1], (row + 0.5) / Hp, atol=1e-5)
+        np.testing.assert_allclose(pointing[0, frame, :, row, column], 0, atol=1e-5)
+    assert pointing.shape == (1, 9, model.config.sparse.joints, Hp, Wp)
 
 
 def test_decoded_maps_are_not_clipped(model):

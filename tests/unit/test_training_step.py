@@ -1,6 +1,7 @@
 """Facts about one training step: what it changes, what it is deterministic in, what it leaves."""
 
 import dataclasses
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from tests.unit.small_training import SMALL, a_batch
 from thfm_jax.config import Compute
 from thfm_jax.models.thfm import fold_padding
 from thfm_jax.tasks import TASKS
-from thfm_jax.training.objective import draw_tasks, row_targets, target_video
+from thfm_jax.training.objective import draw_tasks, objective, row_targets, target_video
 from thfm_jax.training.optimizer import OptimizerConfig, make_optimizer, schedule
 from thfm_jax.training.state import init_state, join, partition
 from thfm_jax.training.step import Builder, Objective, make_step
@@ -114,6 +115,30 @@ def test_the_pixel_stage_lowers_its_loss(builder, params, prompts):
     assert np.mean(losses[-3:]) < np.mean(losses[:3])
 
 
+@pytest.mark.slow
+def test_a_task_among_all_costs_what_it_costs_alone_and_all_of_the_vae_learns(
+    builder, params, prompts
+):
+    """In pixels, where only the rows that may be dense are decoded."""
+    batch = jax.tree.map(jnp.asarray, a_batch())
+
+    def loss(vae, batch, names):
+        tasks = jnp.tile(jnp.array([list(TASKS).index(name) for name in names]), small_training.B)
+        model = builder.model({**params, "vae": vae})
+        prompt = builder.condition(model, params, prompts, tasks, jnp.zeros_like(tasks))
+        known = jnp.ones(len(tasks), bool)
+        return objective(model, batch, prompt, tasks, known, {}, "pixel")
+
+    all_tasks = jax.jit(jax.value_and_grad(functools.partial(loss, names=TASKS), has_aux=True))
+    (_, parts), gradient = all_tasks(params["vae"], batch)
+    value, alone = jax.jit(functools.partial(loss, names=["densepose"]))(params["vae"], batch)
+    assert value > 0
+    for name in [name for name in parts if name.startswith("densepose/")]:
+        np.testing.assert_allclose(alone[name], parts[name], rtol=1e-5, err_msg=name)
+    still = [path for path, g in jax.tree_util.tree_leaves_with_path(gradient) if not g.any()]
+    assert not still, f"no gradient reaches {still}"
+
+
 def test_a_prompt_cut_to_its_tokens_conditions_like_the_whole_one(builder, params):
     rng = np.random.default_rng(0)
     features = {
@@ -145,7 +170,15 @@ def test_tasks_are_drawn_by_their_share_among_those_labelled():
     unlabelled = known.at[:, 0].set(False)
     tasks, counts = draw_tasks(jax.random.key(0), share, unlabelled, 2)
     rows, fine = np.asarray(tasks).reshape(-1, 2), np.asarray(counts).reshape(-1, 2)
-    assert (rows[:, 0] == 1).all() and fine[:, 0].all() and not fine[:, 1].any()
+    assert (fine == (rows == 1)).all() and fine.any(axis=1).all()
+
+
+def test_a_clips_tasks_rise_so_that_dense_ones_lead():
+    tasks, _ = draw_tasks(jax.random.key(0), jnp.ones(6), jnp.ones((50, 6), bool), 5)
+    rows = np.asarray(tasks).reshape(-1, 5)
+    assert (np.diff(rows, axis=1) > 0).all() and len(np.unique(rows, axis=0)) == 6
+    kinds = [spec.kind for spec in TASKS.values()]
+    assert kinds == sorted(kinds) and kinds[0] == "dense"
 
 
 def test_the_target_video_of_a_row_is_its_tasks_code():
@@ -193,6 +226,32 @@ def test_groups_have_their_own_learning_rate_and_only_matrices_decay():
     np.testing.assert_allclose(updates["a"]["kernel"], -0.5)
     np.testing.assert_allclose(updates["b"]["kernel"], -5.0)
     np.testing.assert_allclose(updates["a"]["bias"], 0.0)
+
+
+def test_muon_moves_the_kernels_it_is_given_in_all_directions_alike():
+    config = OptimizerConfig(
+        learning_rate=1.0, warmup_steps=0, decay="constant", weight_decay=0.0, muon="^(dit|vae)/"
+    )
+    key = jax.random.key(0)
+    normal = lambda *shape: jax.random.normal(key, shape)
+    params = {
+        "dit": {"blocks": {"up": {"kernel": normal(3, 8, 32), "bias": normal(3, 32)}}},
+        "vae": {"conv": {"kernel": normal(3, 3, 3, 4, 6)}},
+        "sparse": {"kernel": normal(8, 4)},
+    }
+    updates = {}
+    for muon in ("", config.muon):
+        optimizer = make_optimizer(dataclasses.replace(config, muon=muon), 10)
+        updates[muon], _ = optimizer.update(params, optimizer.init(params), params)
+    adam, muon = updates.values()
+    assert_same(muon["sparse"], adam["sparse"])
+    assert_same(muon["dit"]["blocks"]["up"]["bias"], adam["dit"]["blocks"]["up"]["bias"])
+    # A matrix for each layer; a convolution is one matrix, from its window to its outputs.
+    for update in (*muon["dit"]["blocks"]["up"]["kernel"], muon["vae"]["conv"]["kernel"]):
+        matrix = update.reshape(-1, update.shape[-1])
+        sizes = jnp.linalg.svd(matrix, compute_uv=False)
+        assert sizes.max() < 2.0 * sizes.min()
+        assert 0.1 < jnp.sqrt(jnp.mean(matrix**2)) < 0.25
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from thfm_jax.config import Compute, VaeConfig
 from thfm_jax.models.vae import Vae
@@ -109,14 +111,26 @@ def test_gradients_pass_through_chunks_and_a_black_clip():
     assert np.isfinite(gradient).all() and np.abs(gradient).max() > 0
 
 
-@pytest.mark.parametrize("taps, stride", [(3, 1), (3, 2), (1, 1)])
-def test_planes_are_the_3d_convolution(taps, stride):
-    x = jax.random.normal(jax.random.key(0), (2, 7, 6, 5, 3))
+@given(
+    taps=st.sampled_from([1, 3]),
+    stride=st.sampled_from([1, 2]),
+    before=st.integers(0, 2),
+    frames=st.integers(1, 6),
+)
+@settings(deadline=None, max_examples=30)
+def test_planes_are_the_3d_convolution(taps, stride, before, frames):
+    assume(before < taps <= before + frames)
+    x = jax.random.normal(jax.random.key(0), (2, frames, 6, 5, 3))
     kernel = jax.random.normal(jax.random.key(1), (taps, 3, 3, 3, 4))
-    native = conv3d(x, kernel, stride, "native")
-    np.testing.assert_allclose(conv3d(x, kernel, stride, "planes"), native, atol=1e-4)
+    whole = conv3d(jnp.pad(x, ((0, 0), (before, 0), *[(0, 0)] * 3)), kernel, stride, "native")
+    for implementation in ("native", "planes"):
+        found = conv3d(x, kernel, stride, implementation, before)
+        np.testing.assert_allclose(found, whole, atol=1e-4)
+
+
+def test_an_unknown_convolution_is_refused():
     with pytest.raises(ValueError, match="not 'winograd'"):
-        conv3d(x, kernel, stride, "winograd")
+        conv3d(jnp.zeros((1, 3, 4, 4, 1)), jnp.zeros((3, 3, 3, 1, 1)), 1, "winograd")
 
 
 def test_bfloat16_stays_near_float32():

@@ -146,13 +146,16 @@ def _vae(shapes: _Shapes, described: dict[str, Any]) -> VaeConfig:
             f"{shapes.file} has {z_dim} latent channels, but latents_mean and latents_std of its "
             f"config.json have {len(mean)} and {len(std)}"
         )
+    multipliers = tuple(width // base_dim for width in widths)
+    decoder_dim = shapes["decoder.conv_in.kernel"][0] // multipliers[-1]
     return VaeConfig(
         base_dim=base_dim,
         z_dim=z_dim,
-        multipliers=tuple(width // base_dim for width in widths),
+        multipliers=multipliers,
         res_blocks=blocks // len(widths),
         temporal_down=tuple(temporal),
         patch=math.isqrt(shapes["encoder.conv_in.kernel"][1] // 3),
+        decoder_base_dim=None if decoder_dim == base_dim else decoder_dim,
         latent_mean=mean,
         latent_std=std,
     )
@@ -219,18 +222,21 @@ def _released_vae(config: VaeConfig) -> dict[str, Any]:
         "latents_mean": list(config.latent_mean),
         "latents_std": list(config.latent_std),
         "num_res_blocks": config.res_blocks,
-        **_patched(config),
+        **_unlike_wan(config),
         "temperal_downsample": list(config.temporal_down),
         "z_dim": config.z_dim,
     }
 
 
-def _patched(config: VaeConfig) -> dict[str, Any]:
-    """What Wan2.1's own config.json lacks, since its pixels are not folded."""
-    if config.patch == 1:
-        return {}
-    channels = 3 * config.patch**2
-    return {"patch_size": config.patch, "in_channels": channels, "out_channels": channels}
+def _unlike_wan(config: VaeConfig) -> dict[str, Any]:
+    """What Wan2.1's own config.json lacks: its pixels are not folded, its decoder is as wide."""
+    found: dict[str, Any] = {}
+    if config.patch != 1:
+        channels = 3 * config.patch**2
+        found |= {"patch_size": config.patch, "in_channels": channels, "out_channels": channels}
+    if config.decoder_base_dim:
+        found["decoder_base_dim"] = config.decoder_base_dim
+    return found
 
 
 def _released_text(config: TextConfig) -> dict[str, Any]:

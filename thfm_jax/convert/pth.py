@@ -131,14 +131,20 @@ def _stored(file: Path, name: str, tensor: _Tensor, member: zipfile.ZipInfo) -> 
 
 
 def _data_offset(file: Path, member: zipfile.ZipInfo) -> int:
-    """Where a member's bytes begin; the local header's own lengths count, not the directory's."""
+    """Where a member's bytes begin; the local header's own lengths count, not the directory's.
+
+    Raises ConversionError where they do not all lie in the file.
+    """
     with open(file, "rb") as stream:
         stream.seek(member.header_offset)
         header = stream.read(30)
     if len(header) < 30 or header[:4] != b"PK\x03\x04":
         raise ConversionError(f"{file} is a corrupt zip at byte {member.header_offset}")
     name, extra = (int.from_bytes(header[i : i + 2], "little") for i in (26, 28))
-    return member.header_offset + 30 + name + extra
+    start = member.header_offset + 30 + name + extra
+    if start + member.compress_size > file.stat().st_size:
+        raise ConversionError(f"{file} is a corrupt zip: {member.filename} reaches beyond its end")
+    return start
 
 
 def _is_contiguous(tensor: _Tensor) -> bool:

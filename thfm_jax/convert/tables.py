@@ -174,7 +174,8 @@ def _text_block(config: TextConfig) -> Iterator[Row]:
 def vae_table(config: VaeConfig) -> list[Row]:
     """The encoder's stages are a flat list in both layouts, the decoder's only in the original."""
     z, conv, pointwise = config.z_dim, layouts.CONV_3D, layouts.POINTWISE_3D
-    top, bottom = config.base_dim, config.base_dim * config.multipliers[-1]
+    first, last = config.multipliers[0], config.multipliers[-1]
+    top, bottom, decoder_bottom = config.base_dim, config.base_dim * last, config.decoder_dim * last
     encoder = Names("encoder", "encoder", "encoder")
     decoder = Names("decoder", "decoder", "decoder")
     conv_in = ("conv_in", "conv1", "conv_in")
@@ -188,10 +189,10 @@ def vae_table(config: VaeConfig) -> list[Row]:
             *_out(encoder, bottom, 2 * z),
             *_affine(quant, (2 * z, 2 * z, 1, 1, 1), pointwise),
             *_affine(post_quant, (z, z, 1, 1, 1), pointwise),
-            *_affine(decoder.at(*conv_in), (bottom, z, 3, 3, 3), conv),
-            *_middle(decoder.at("mid", "middle", "mid_block"), bottom),
+            *_affine(decoder.at(*conv_in), (decoder_bottom, z, 3, 3, 3), conv),
+            *_middle(decoder.at("mid", "middle", "mid_block"), decoder_bottom),
             *_decoder_stages(decoder, config),
-            *_out(decoder, config.base_dim * config.multipliers[0], 3 * config.patch**2),
+            *_out(decoder, config.decoder_dim * first, 3 * config.patch**2),
         ]
     )
 
@@ -213,9 +214,9 @@ def _encoder_stages(encoder: Names, config: VaeConfig) -> Iterator[Row]:
 
 def _decoder_stages(decoder: Names, config: VaeConfig) -> Iterator[Row]:
     temporal_up = config.temporal_down[::-1]
-    inputs, n = config.base_dim * config.multipliers[-1], 0
+    inputs, n = config.decoder_dim * config.multipliers[-1], 0
     for stage, multiplier in enumerate(config.multipliers[::-1]):
-        outputs = config.base_dim * multiplier
+        outputs = config.decoder_dim * multiplier
         for block in range(config.res_blocks + 1):
             place = decoder.at(f"up.{n}", f"upsamples.{n}", f"up_blocks.{stage}.resnets.{block}")
             yield from _residual(place, inputs, outputs)

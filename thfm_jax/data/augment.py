@@ -11,7 +11,7 @@ import numpy as np
 from thfm_jax.data import framing, geometric, occluders, photometric, temporal
 from thfm_jax.data.synthetic.clip import Labels, SyntheticClip
 
-_NOT_CHANCES = ("max_stride", "zoom", "stretch", "drift")
+_NOT_CHANCES = ("max_stride", "margin", "zoom", "stretch", "drift")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,10 @@ class AugmentConfig:
     Attributes:
       max_stride: the frames of an example are up to this many frames of the clip apart.
       reverse: chance that time runs backwards.
-      zoom: range of the enlargement; 1 shows as much of the clip as has the shape of the example.
-        See `framing.about_somebody`.
+      whole: chance of a view that holds all of the people, as prediction shows those who are small.
+      margin: range of its extent, in that of the people. See `framing.about_everybody`.
+      zoom: of the other views: range of the enlargement; 1 shows as much of the clip as has the
+        shape of the example. See `framing.about_somebody`.
       stretch: the most by which the ratio of width and height changes, as a share.
       drift: how far the view moves and zooms over the clip, as a share of itself.
       flip: chance of a mirror image.
@@ -37,6 +39,8 @@ class AugmentConfig:
 
     max_stride: int = 3
     reverse: float = 0.1
+    whole: float = 0.25
+    margin: tuple[float, float] = (1.05, 2.0)
     zoom: tuple[float, float] = (0.85, 2.5)
     stretch: float = 0.15
     drift: float = 0.05
@@ -52,8 +56,12 @@ class AugmentConfig:
     def __post_init__(self) -> None:
         if self.max_stride < 1:
             raise ValueError(f"max_stride is at least 1, not {self.max_stride}")
-        if not 0 < self.zoom[0] <= self.zoom[1]:
-            raise ValueError(f"zoom is a range (from, to) of positive numbers, not {self.zoom}")
+        for name in ("margin", "zoom"):
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(
+                    f"{name} is a range (from, to) of positive numbers, not {low, high}"
+                )
         if min(self.stretch, self.drift) < 0:
             raise ValueError("stretch and drift are not negative")
         for name, value in vars(self).items():
@@ -79,7 +87,11 @@ def augment(
 
     Its labels are written into `out`, which comes all 0, where that is given.
     """
-    windows = framing.about_somebody(rng, clip, size, config.zoom, config.stretch, config.drift)
+    moves = config.stretch, config.drift
+    if rng.random() < config.whole:
+        windows = framing.about_everybody(rng, clip, size, config.margin, *moves)
+    else:
+        windows = framing.about_somebody(rng, clip, size, config.zoom, *moves)
     fill = tuple(rng.integers(0, 256, 3)) if rng.random() < 0.5 else (0, 0, 0)
     clip = geometric.warp(clip, windows, size, rng.random() < config.flip, fill, out)
     if rng.random() < config.occluders:

@@ -1,4 +1,4 @@
-"""Where an example looks: windows of the source, about somebody, that move a little."""
+"""Where an example looks: windows of the source, about people, that move a little."""
 
 import numpy as np
 
@@ -9,6 +9,10 @@ from thfm_jax.data.synthetic.clip import SyntheticClip
 _MARGIN = 0.1
 # Whoever is seen fills no more than this multiple of the window's shorter side by being enlarged.
 _LARGEST = 1.5
+# Shown pixels for one of the source, at most, in a window that holds them all.
+_CLOSEST = 4.0
+# Of the room round people in a window that holds them all, each side gets at least this share.
+_UNEVEN = 0.15
 
 
 def centred(frames: int, source: tuple[int, int], size: tuple[int, int]) -> Windows:
@@ -44,16 +48,68 @@ def about_somebody(
     scale = np.exp(rng.uniform(*np.log([zoom[0], largest])))
     ratio = np.exp(rng.uniform(-1, 1) * np.log1p(stretch) / 2)
     extent = np.array([width * ratio, height / ratio]) / scale
-    start = _focus(rng, clip) - extent * rng.uniform(_MARGIN, 1 - _MARGIN, 2)
+    corner = _focus(rng, clip) - extent * rng.uniform(_MARGIN, 1 - _MARGIN, 2)
+    return _held(rng, corner, extent, clip, drift)
+
+
+def about_everybody(
+    rng: np.random.Generator,
+    clip: SyntheticClip,
+    size: tuple[int, int],
+    margin: tuple[float, float],
+    stretch: float,
+    drift: float,
+) -> Windows:
+    """Windows that hold all people and animals of the clip, as prediction follows them.
+
+    Where nobody is seen it holds the whole source, and no more than that in any case. People who
+    are very small stay small.
+
+    Args:
+      rng: source of chance.
+      clip: the source.
+      size: (height, width) of the pictures to come.
+      margin: range of the window's extent, in that of the people in it.
+      stretch, drift: see `about_somebody`.
+    """
+    source = clip.rgb.shape[1], clip.rgb.shape[2]
+    whole = np.array(_fitted(source, size)[::-1])
+    low, high = _box(clip)
+    room = np.exp(rng.uniform(*np.log(margin))) * np.max((high - low) / whole)
+    ratio = np.exp(rng.uniform(-1, 1) * np.log1p(stretch) / 2)
+    closest = np.max(size[::-1] / whole) / _CLOSEST
+    extent = whole * min(max(room, closest), 1.0) * [ratio, 1 / ratio]
+    corner = low - (extent - (high - low)) * rng.uniform(_UNEVEN, 1 - _UNEVEN, 2)
+    return _held(rng, corner, extent, clip, drift)
+
+
+def _held(
+    rng: np.random.Generator,
+    corner: np.ndarray,
+    extent: np.ndarray,
+    clip: SyntheticClip,
+    drift: float,
+) -> Windows:
+    """Windows from (left, top) and (width, height), as a hand holds a camera, within the source."""
+    source = np.array(clip.rgb.shape[2:0:-1])
     ends = []
     for amount in (0.0, drift):
         grown = extent * np.exp(amount * rng.normal())
-        corner = start - (grown - extent) / 2 + amount * extent * rng.normal(size=2)
-        slack = np.array(source[::-1]) - grown  # negative where the window is the larger one
-        corner = np.clip(corner, np.minimum(slack, 0), np.maximum(slack, 0))
-        ends.append(np.concatenate([corner, grown]))
+        moved = corner - (grown - extent) / 2 + amount * extent * rng.normal(size=2)
+        slack = source - grown  # negative where the window is the larger one
+        moved = np.clip(moved, np.minimum(slack, 0), np.maximum(slack, 0))
+        ends.append(np.concatenate([moved, grown]))
     first, last = ends
     return np.linspace(first, last, len(clip.rgb))
+
+
+def _box(clip: SyntheticClip) -> tuple[np.ndarray, np.ndarray]:
+    """(left, top) and (right, bottom) round all that is seen of people and animals in the clip."""
+    seen = np.any(clip.labels.instance > 0, axis=0)
+    if not seen.any():
+        return np.zeros(2), np.array(seen.shape[::-1], float)
+    sides = [np.flatnonzero(seen.any(axis=axis)) for axis in (0, 1)]
+    return np.array([s[0] for s in sides], float), np.array([s[-1] + 1 for s in sides], float)
 
 
 def _fitted(source: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:

@@ -180,7 +180,8 @@ def _sources(job: Job, benchmark: Benchmark, most: int) -> list[Source]:
 
     def source(model: Any, device: jax.Device | None) -> FromModel:
         windows = settings.area, settings.length, settings.overlap
-        return FromModel(model, *windows, settings.crop, keep, device, job.version)
+        views = settings.crop, settings.follow
+        return FromModel(model, *windows, *views, keep, device, job.version)
 
     if job.model == TRIVIAL:
         return [source(Trivial(), None)]

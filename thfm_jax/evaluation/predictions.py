@@ -55,6 +55,7 @@ class Streamer(Protocol):
         length: int | None,
         overlap: int | None,
         everywhere: bool,
+        follow: bool,
     ) -> Iterator[tuple[np.ndarray, Values]]: ...
 
 
@@ -68,6 +69,8 @@ class FromModel:
         video are predicted one by one.
       crop: 0 for whole frames; else, of sequences with boxes, squares about the person, so many
         times as large as the box's longer side.
+      follow: whether a rectangle follows people who are small, as in prediction; what it leaves out
+        is scored as a bad prediction (`filled`).
       keep: folder that takes the predictions in the layout of `outputs`, one folder for each
         sequence; None keeps none.
       device: that the model is on; None for the default, or for several.
@@ -79,6 +82,7 @@ class FromModel:
     length: int | None = None
     overlap: int | None = None
     crop: float = 0.0
+    follow: bool = False
     keep: Path | None = None
     device: jax.Device | None = None
     version: str = ""
@@ -110,7 +114,10 @@ class FromModel:
             length=1 if alone else self.length,
             overlap=0 if alone else self.overlap,
             everywhere=True,
+            follow=self.follow,
         ):
+            if self.follow:
+                values = {task: filled(task, value) for task, value in values.items()}
             yield values if crops is None else crops.paste(values, start)
             start += len(pictures)
 
@@ -148,8 +155,7 @@ class FromFiles:
 
     Attributes:
       root: the folder.
-      fill: whether what is not finite is scored as a bad prediction instead of refused: depth as
-        the block's farthest, dense pose as background, all else as 0.
+      fill: whether what is not finite is scored as a bad prediction instead of refused: `filled`.
     """
 
     root: Path
@@ -181,7 +187,7 @@ class FromFiles:
         for start in range(0, sequence.frames, _READ):
             values = {task: np.array(a[start : start + _READ]) for task, a in arrays.items()}
             if self.fill:
-                values = {task: _filled(task, value) for task, value in values.items()}
+                values = {task: filled(task, value) for task, value in values.items()}
             yield to_joints(values, meta.get("joints"), benchmark, self.root / sequence.name)
 
     def _file(self, sequence: Clip, task: str, benchmark: Benchmark) -> Path:
@@ -281,20 +287,21 @@ def check_finite(
             )
 
 
-def _pictures(sequence: Clip) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
-    starts = range(0, sequence.frames, _READ)
-    stops = (min(start + _READ, sequence.frames) for start in starts)
-    blocks = (sequence.pictures(slice(*ends)) for ends in zip(starts, stops, strict=True))
-    return itertools.chain.from_iterable(blocks)
-
-
-def _filled(task: str, value: np.ndarray) -> np.ndarray:
+def filled(task: str, value: np.ndarray) -> np.ndarray:
+    """Numbers that are not finite made bad: farthest depth, background in dense pose, else 0."""
     finite = np.isfinite(value)
     if finite.all():
         return value
     far = value[finite].max(initial=0)
     bad = {"depth": far, "densepose": BACKGROUND * BOX_M}.get(task, 0.0)
     return np.where(finite, value, np.float32(bad))
+
+
+def _pictures(sequence: Clip) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
+    starts = range(0, sequence.frames, _READ)
+    stops = (min(start + _READ, sequence.frames) for start in starts)
+    blocks = (sequence.pictures(slice(*ends)) for ends in zip(starts, stops, strict=True))
+    return itertools.chain.from_iterable(blocks)
 
 
 def _open(file: Path, task: str, sequence: Clip) -> np.ndarray:

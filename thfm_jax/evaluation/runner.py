@@ -36,6 +36,7 @@ class Settings:
       options: of its reader.
       area, length, overlap: of the model's windows, see `predict.Predictor.stream`.
       crop: 0 for whole frames; else, where the set has boxes, squares so many times a box's side.
+      follow: whether a rectangle follows people who are small, see `predictions.FromModel`.
       mesh: sizes of the axes of a mesh that a model is spread over; where their product is 1, each
         device has a whole model.
       draws, seed: of the bootstrap.
@@ -48,10 +49,15 @@ class Settings:
     length: int | None = None
     overlap: int | None = None
     crop: float = 0.0
+    follow: bool = False
     mesh: dict[str, int] = dataclasses.field(default_factory=dict)
     draws: int = 1000
     seed: int = 0
     worst: int = 20
+
+    def __post_init__(self) -> None:
+        if self.crop and self.follow:
+            raise ValueError("crop shows boxes of the set, follow what the model finds: not both")
 
 
 class Source(Protocol):

@@ -240,9 +240,11 @@ class Dit(nnx.Module):
     ) -> Conditioning:
         """What the blocks need to know of the diffusion time (0 to 1000) and the prompt.
 
-        `text` is zero beyond the prompt's end. Those rows are attended to as well: Wan2.1 has no
-        mask in its cross-attention, so they are part of the function that was trained.
+        `text` is zero beyond the prompt's end. With `text_padding` those rows are attended to as
+        well: Wan2.1 has no mask in its cross-attention, so they are part of the function that was
+        trained.
         """
+        within = (text != 0).any(axis=-1)
         wide = wide_dtype(self.compute)
         time = timestep_embedding(timestep, self.config.freq_dim, wide)
         time = self.time_embedding(time)
@@ -262,7 +264,7 @@ class Dit(nnx.Module):
             head_modulation=self.head.modulation[...] + time[:, None],
             text_keys=keys,
             text_values=values,
-            text_bias=None,
+            text_bias=None if self.config.text_padding else jnp.where(within, 0.0, -jnp.inf),
         )
 
     def embed(self, patches: Float[Array, "B N P"]) -> Float[Array, "B N D"]:

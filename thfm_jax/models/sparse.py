@@ -3,13 +3,21 @@
 OURS, after the published fact that THFM's sparse outputs come from learnable tokens: a joint has
 one token, the same in every latent frame. It joins the video tokens before the first block and
 tells the frames apart by its rotary time index alone (`ops.rope.keypoint_positions`).
+
+In the image a joint points: it gives each patch of its latent frame a weight, by the product of a
+query and the patch's key, and lies at the mean of the patches' centres plus a correction. Positions
+reach the trunk in rotations of queries and keys alone, so no token has coordinates to tell.
 """
+
+import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
+from thfm_jax import sharding
 from thfm_jax.config import SparseConfig
 
 # What the read-out gives for each joint and frame: image point as a fraction of width and height,
@@ -18,8 +26,11 @@ from thfm_jax.config import SparseConfig
 CHANNELS = ("x", "y", "confidence", "X", "Y", "Z", "log_scale_2d", "log_scale_3d")
 
 
+POINTING = 64  # width of the queries and keys
+
+
 class KeypointTokens(nnx.Module):
-    """The tokens and the MLP that reads them. All of it runs in float32 or wider.
+    """The tokens and what reads them. All of it runs in float32 or wider.
 
     A token speaks for the frames of its latent: the last of them alone for the first latent, which
     stands for one frame.
@@ -29,10 +40,12 @@ class KeypointTokens(nnx.Module):
         normal = jax.random.normal
         self.tokens = nnx.Param(config.init_std * normal(rngs.params(), (config.joints, dim)))
         self.norm = nnx.LayerNorm(dim, epsilon=1e-6, rngs=rngs)
-        self.linear_1 = nnx.Linear(dim, config.hidden_dim, precision="highest", rngs=rngs)
-        self.linear_2 = nnx.Linear(
-            config.hidden_dim, frames * len(CHANNELS), precision="highest", rngs=rngs
-        )
+        linear = lambda inputs, outputs: nnx.Linear(inputs, outputs, precision="highest", rngs=rngs)
+        self.linear_1 = linear(dim, config.hidden_dim)
+        self.linear_2 = linear(config.hidden_dim, frames * len(CHANNELS))
+        self.query = linear(dim, frames * POINTING)
+        self.patch_norm = nnx.LayerNorm(dim, epsilon=1e-6, rngs=rngs)
+        self.key = linear(dim, POINTING)
         self.frames = frames
 
     def __call__(self, B: int, Tz: int) -> Float[Array, "B K D"]:
@@ -40,11 +53,38 @@ class KeypointTokens(nnx.Module):
         tokens = jnp.tile(self.tokens[...], (Tz, 1))
         return jnp.broadcast_to(tokens, (B, *tokens.shape))
 
-    def read(self, x: Float[Array, "B K D"]) -> Float[Array, "B T joints 8"]:
-        """`CHANNELS` of every joint in every frame, from the tokens that the trunk returns."""
-        B, joints = x.shape[0], self.tokens.shape[0]
-        hidden = jax.nn.gelu(self.linear_1(self.norm(x)), approximate=True)
-        y = self.linear_2(hidden).reshape(B, -1, joints, self.frames, len(CHANNELS))
-        y = y.swapaxes(2, 3).reshape(B, -1, joints, len(CHANNELS))[:, self.frames - 1 :]
-        # Untrained, a joint lies in the middle of the image.
-        return y + jnp.array([0.5, 0.5, 0, 0, 0, 0, 0, 0], y.dtype)
+    def read(
+        self, x: Float[Array, "B K D"], video: Float[Array, "B N D"], grid: tuple[int, int, int]
+    ) -> tuple[Float[Array, "B T joints 8"], Float[Array, "B T joints Hp Wp"]]:
+        """(`CHANNELS`, logarithms of the patches' weights) of every joint in every frame.
+
+        Args:
+          x: keypoint tokens, as the trunk returns them.
+          video: tokens of the patches.
+          grid: (Tz, Hp, Wp), of the patches.
+        """
+        B, joints, frames = x.shape[0], self.tokens.shape[0], self.frames
+        # Small from here on: every device has whole clips.
+        x = self.norm(sharding.constrain(x, "batch"))
+        keys = sharding.constrain(self.key(self.patch_norm(video)), "batch")
+
+        hidden = jax.nn.gelu(self.linear_1(x), approximate=True)
+        y = self.linear_2(hidden).reshape(B, grid[0], joints, frames, len(CHANNELS))
+        query = self.query(x).reshape(B, grid[0], joints * frames, POINTING)
+        keys = keys.reshape(B, grid[0], -1, POINTING)
+        multiply = functools.partial(jnp.einsum, precision="highest")
+        weights = jax.nn.log_softmax(multiply("btqc,btnc->btqn", query, keys) * POINTING**-0.5)
+        centres = jnp.asarray(_centres(*grid[1:]), y.dtype)
+        xy = multiply("btqn,nc->btqc", jnp.exp(weights), centres)
+        y = y.at[..., :2].add(xy.reshape(*y.shape[:-1], 2))
+
+        def by_frame(a: Float[Array, "B Tz joints frames *C"]) -> Float[Array, "B T joints *C"]:
+            return a.swapaxes(2, 3).reshape(B, -1, joints, *a.shape[4:])[:, frames - 1 :]
+
+        return by_frame(y), by_frame(weights.reshape(*y.shape[:-1], *grid[1:]))
+
+
+def _centres(height: int, width: int) -> Float[np.ndarray, "N 2"]:
+    """(x, y) of the centres of a grid of patches, row by row, as fractions of the image's sides."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    return np.stack([x / width, y / height], axis=-1).reshape(-1, 2)

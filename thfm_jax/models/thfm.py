@@ -73,13 +73,14 @@ class Thfm(nnx.Module):
         N = video.shape[1]
         x = jnp.concatenate([video, self.sparse(B, grid[0]).astype(video.dtype)], axis=1)
         x = self.dit.trunk(x, conditioning, rope)
-        video, keypoints = self.dit.project(x[:, :N], conditioning), x[:, N:]
+        video, keypoints = x[:, :N], x[:, N:]
         # Small from here on: every device has whole clips.
-        video, keypoints = (sharding.constrain(y, "batch") for y in (video, keypoints))
-        out = unpatchify(video, grid, c.dit.patch)
+        out = sharding.constrain(self.dit.project(video, conditioning), "batch")
+        out = unpatchify(out, grid, c.dit.patch)
         if c.reading == "velocity":
             out = latents - out
-        return ModelOutput(latents=out, sparse=self.sparse.read(keypoints))
+        sparse, pointing = self.sparse.read(keypoints, video, grid)
+        return ModelOutput(latents=out, sparse=sparse, pointing=pointing)
 
     def perceive_tasks(
         self,
@@ -111,6 +112,7 @@ class Thfm(nnx.Module):
             output = self.perceive(clips, _take(conditioning, jnp.repeat(chosen, B)))
             output = dataclasses.replace(
                 output,
+                pointing=None,
                 dense=jax.lax.cond(
                     dense[chosen].any(),
                     self.decode,
@@ -162,7 +164,8 @@ def padding_bias(lengths: Int[Array, "R"], kept: int, total: int) -> Float[Array
 
     Beyond a prompt's end its features are zero, so those n = total - length tokens share one key
     and one value and weigh as much as a single one whose logit is greater by log n: the token just
-    beyond the end stands for all. The others of the padding stand for none.
+    beyond the end stands for all. The others of the padding stand for none. A `total` of 0 means no
+    padding.
     """
     index, ends = jnp.arange(kept), lengths[:, None]
     padding = total - ends
@@ -173,8 +176,8 @@ def padding_bias(lengths: Int[Array, "R"], kept: int, total: int) -> Float[Array
 def fold_padding(conditioning: Conditioning, lengths: list[int]) -> Conditioning:
     """The same conditioning with each prompt's padding tokens replaced by one.
 
-    See `padding_bias`. A prompt of ten tokens so needs eleven instead of 512. `lengths` are the
-    prompts' numbers of tokens.
+    See `padding_bias`. A prompt of ten tokens so needs eleven instead of 512. Where padding is not
+    attended to, it is only cut off. `lengths` are the prompts' numbers of tokens.
     """
     c = conditioning
     L = c.text_keys.shape[2]
@@ -183,5 +186,5 @@ def fold_padding(conditioning: Conditioning, lengths: list[int]) -> Conditioning
         c,
         text_keys=c.text_keys[:, :, :kept],
         text_values=c.text_values[:, :, :kept],
-        text_bias=padding_bias(jnp.array(lengths), kept, L),
+        text_bias=padding_bias(jnp.array(lengths), kept, L if c.text_bias is None else 0),
     )

@@ -36,14 +36,17 @@ class Stream:
         self.future: list[Array] = []
         self._past = iter(past or ())
 
-    def extend(self, x: Float[Array, "B T H W C"], frames: int) -> Float[Array, "B T2 H W C"]:
-        """`x` with the last `frames` frames before it in front, zeros where there are none."""
-        if self.begins:
-            x = jnp.pad(x, ((0, 0), (frames, 0), (0, 0), (0, 0), (0, 0)))
-        else:
+    def extend(
+        self, x: Float[Array, "B T H W C"], frames: int
+    ) -> tuple[Float[Array, "B T2 H W C"], int]:
+        """`x` with the last `frames` frames before it, and how many zeros stand for others."""
+        if not self.begins:
             x = jnp.concatenate([next(self._past), x], axis=1)
-        self.future.append(x[:, -frames:])
-        return x
+        zeros = frames if self.begins else 0
+        missing = max(frames - x.shape[1], 0)
+        last = jnp.pad(x, ((0, 0), (missing, 0), (0, 0), (0, 0), (0, 0)))
+        self.future.append(last[:, last.shape[1] - frames :])
+        return x, zeros
 
 
 class RmsNorm(nnx.Module):
@@ -88,13 +91,13 @@ class Conv(nnx.Module):
         kernel, bias = self.weights()
         return conv2d(x, kernel, stride, list(padding)) + bias
 
-    def time(self, x, stride=1):
-        """3-D convolution of frames that have their past in front already."""
+    def time(self, x, zeros=0, stride=1):
+        """3-D convolution of frames that have their past in front already, or `zeros` for it."""
         kernel, bias = self.weights()
-        return conv3d(x, kernel, stride, self.implementation) + bias
+        return conv3d(x, kernel, stride, self.implementation, zeros) + bias
 
     def causal(self, x, stream: Stream):
-        return self.time(stream.extend(x, _TAPS - 1))
+        return self.time(*stream.extend(x, _TAPS - 1))
 
 
 class ResBlock(nnx.Module):
@@ -158,7 +161,7 @@ class Downsample(nnx.Module):
         if self.time_conv is None:
             return x
         if not stream.begins:
-            return self.time_conv.time(stream.extend(x, 1), stride=2)
+            return self.time_conv.time(*stream.extend(x, 1), stride=2)
         stream.future.append(x[:, -1:])
         if x.shape[1] == 1:
             return x
@@ -178,11 +181,12 @@ class Upsample(nnx.Module):
         if self.time_conv is not None:
             first, later = (x[:, :1], x[:, 1:]) if stream.begins else (x[:, :0], x)
             # The clip's first frame is no part of the convolution's past: zeros are.
-            later = stream.extend(later, _TAPS - 1)
-            if later.shape[1] == _TAPS - 1:
+            later, zeros = stream.extend(later, _TAPS - 1)
+            if not later.shape[1]:
                 x = first
             else:
-                x = jnp.concatenate([first, _interleave(self.time_conv.time(later))], axis=1)
+                later = _interleave(self.time_conv.time(later, zeros))
+                x = jnp.concatenate([first, later], axis=1)
         return self.conv.space(_double(x))
 
 
@@ -228,7 +232,8 @@ class Decoder(nnx.Module):
     """Latents to pixels."""
 
     def __init__(self, config: VaeConfig, compute: Compute, *, rngs):
-        widths = [config.base_dim * m for m in (config.multipliers[-1], *config.multipliers[::-1])]
+        multipliers = (config.multipliers[-1], *config.multipliers[::-1])
+        widths = [config.decoder_dim * m for m in multipliers]
         stages: list[nnx.Module] = []
         inputs = widths[0]
         for i, outputs in enumerate(widths[1:]):

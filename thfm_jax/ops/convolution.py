@@ -4,6 +4,7 @@ import functools
 import operator
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from thfm_jax import sharding
@@ -14,11 +15,13 @@ def conv3d(
     kernel: Float[Array, "t h w I O"],
     time_stride: int = 1,
     implementation: str = "auto",
+    before: int = 0,
 ) -> Float[Array, "B T2 H W O"]:
-    """3-D convolution, zero-padded in space to keep H and W, unpadded in time.
+    """3-D convolution, zero-padded in space to keep H and W, and in time by `before` < t frames.
 
     "native" is one 3-D convolution, which TPUs and GPUs lower well. "planes" sums a 2-D convolution
-    for each time tap: XLA has no fast 3-D convolution for CPUs, but a fast 2-D one.
+    for each time tap: XLA has no fast 3-D convolution for CPUs, but a fast 2-D one. The frames
+    before the first cost nothing then: a picture alone, with two of them, takes one tap, not three.
     """
     if implementation == "auto":
         implementation = "planes" if sharding.platform() == "cpu" else "native"
@@ -30,17 +33,22 @@ def conv3d(
             x,
             kernel,
             (time_stride, 1, 1),
-            [(0, 0), *padding],
+            [(before, 0), *padding],
             dimension_numbers=("NTHWC", "THWIO", "NTHWC"),
             precision=precision,
         )
     if implementation != "planes":
         raise ValueError(f'conv is "auto", "native" or "planes", not {implementation!r}')
-    frames = (x.shape[1] - taps) // time_stride + 1
+    frames = (before + x.shape[1] - taps) // time_stride + 1
     planes = []
     for tap in range(taps):
-        last = tap + (frames - 1) * time_stride + 1
-        planes.append(conv2d(x[:, tap:last:time_stride], kernel[tap], padding=padding))
+        # The first frame of the result for which this tap meets one of `x`.
+        begin = min(-(min(tap - before, 0) // time_stride), frames)
+        first = tap - before + begin * time_stride
+        part = x[:, first : first + (frames - begin - 1) * time_stride + 1 : time_stride]
+        if begin < frames:
+            plane = conv2d(part, kernel[tap], padding=padding)
+            planes.append(jnp.pad(plane, ((0, 0), (begin, 0), *[(0, 0)] * 3)))
     return functools.reduce(operator.add, planes)
 
 

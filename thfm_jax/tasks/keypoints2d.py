@@ -49,6 +49,34 @@ def loss(raw: Float[Array, "*B T K 8"], target: Target, size: tuple[int, int]) -
     return losses.sum_parts({**parts, "confidence": losses.masked_mean(entropy, weight)})
 
 
+def pointing_loss(
+    pointing: Float[Array, "*B T K Hp Wp"], target: Target, size: tuple[int, int]
+) -> Float[Array, ""]:
+    """Cross-entropy of the weights that joints give to patches, of joints inside the frame.
+
+    The truth are the bilinear weights of the four patches whose centres are nearest, whose mean is
+    the joint. `losses.laplace` asks that mean to be right, which many weights are; this asks for
+    the patches themselves, and is learned from far fewer pictures.
+
+    Args:
+      pointing: logarithms of the weights, see `types.ModelOutput`.
+      target, size: as of the task.
+    """
+    code = encode(target.value, target.mask, size)
+    inside = jnp.all((code[..., :2] >= 0) & (code[..., :2] < 1), axis=-1)
+    rows, columns = (
+        _tent(code[..., axis], pointing.shape[place]) for axis, place in ((1, -2), (0, -1))
+    )
+    entropy = -jnp.sum(rows[..., :, None] * columns[..., None, :] * pointing, axis=(-2, -1))
+    return losses.masked_mean(entropy, weights(target.value, target.mask) * inside)
+
+
+def _tent(share: Float[Array, "*B"], patches: int) -> Float[Array, "*B patches"]:
+    """Linear weights of the two patches of an axis whose centres are nearest."""
+    place = jnp.clip(share * patches - 0.5, 0, patches - 1)
+    return jnp.maximum(1 - jnp.abs(place[..., None] - jnp.arange(patches)), 0)
+
+
 def evaluate(
     prediction: Float[np.ndarray, "T K C"],
     truth: Float[np.ndarray, "T K C"],

@@ -48,7 +48,7 @@ class StepCost:
             total += dense * self._decoded(size)
         elif batch.latents is None:
             total += dense * self._encode(size)
-        return total + (clips * self._encode(size) if batch.latents is None else 0)
+        return total + (clips * self._encoded(size) if batch.latents is None else 0)
 
     def _encode(self, size: Sequence[int]) -> int:
         return flops.vae_encode(self._config.vae, *size)
@@ -56,11 +56,18 @@ class StepCost:
     def _decode(self, size: Sequence[int]) -> int:
         return flops.vae_decode(self._config.vae, *size)
 
+    def _encoded(self, size: Sequence[int]) -> int:
+        """An encode and, where it is trained, its gradients."""
+        return (3 if self._trains("vae/encoder/") else 1) * self._encode(size)
+
     def _decoded(self, size: Sequence[int]) -> int:
         """A decode and its gradients. Attention has no matrices: each product has two gradients."""
-        attention = flops.vae_attention(self._config.vae, *size)
-        passes = 2 + any(path.startswith("vae/") for path in self._trained)
+        attention = flops.decoder_attention(self._config.vae, *size)
+        passes = 2 + self._trains("vae/decoder/")
         return passes * (self._decode(size) - attention) + 3 * attention
+
+    def _trains(self, part: str) -> bool:
+        return any(path.startswith(part) for path in self._trained)
 
     def _row(self, size: Sequence[int]) -> float:
         """The trunk, its prompt and the keypoints' read-out for one row, with their gradients."""
@@ -71,8 +78,13 @@ class StepCost:
         for name, forward in flops.dit_matrices(c.dit, N + K, N, L).items():
             total += (1 + self._reached(name) + self._has(f"dit/{name}/kernel")) * forward
             total += self._adapter(name, forward)
-        read_out = flops.sparse_read_out(c.sparse, c.dit.dim, Tp, c.vae.temporal_stride)
-        total += (2 + self._has("sparse/linear_1/kernel")) * read_out
+        stride = c.vae.temporal_stride
+        for name, forward in flops.sparse_read_out(
+            c.sparse, c.dit.dim, (Tp, Hp, Wp), stride
+        ).items():
+            # Both factors of the weights have gradients, the patches' centres have none.
+            matrix = self._has(f"sparse/{name}/kernel")
+            total += (2 + (matrix or name == "weights")) * forward
         if self._recipe.train_text:
             total += 3 * flops.text_encoder(c.text, L)
         return total
@@ -89,7 +101,7 @@ class StepCost:
         """Whether anything before this matrix is trained, so that its input has a gradient."""
         embedding = [f"text_embedding/linear_{n}" for n in (1, 2)]
         if name == "patch_embedding":
-            return False
+            return self._trains("vae/encoder/")
         if name in embedding:
             before = embedding[: embedding.index(name)]
         elif name in ("blocks/cross_attention/k", "blocks/cross_attention/v"):

@@ -15,11 +15,12 @@ import jax.numpy as jnp
 from jaxtyping import Bool, Float, Int, Shaped
 
 from thfm_jax.models.thfm import Thfm, as_video
-from thfm_jax.tasks import TASKS, losses
-from thfm_jax.tasks.spec import TaskSpec, weights
-from thfm_jax.types import Array, Batch, Conditioning, Latents, ModelOutput, Target
+from thfm_jax.tasks import TASKS, keypoints2d, losses
+from thfm_jax.tasks.spec import weights
+from thfm_jax.types import Array, Batch, Conditioning, Latents, Target
 
 NAMES = tuple(TASKS)
+DENSE = sum(spec.kind == "dense" for spec in TASKS.values())
 Metrics = dict[str, Float[Array, ""]]
 
 
@@ -63,13 +64,15 @@ def draw_tasks(
     """Tasks for each clip, drawn by their share without repetition; R = B * count, clip slowest.
 
     Returns:
-      Indices into `TASKS`, and whether the clip has a label for that task: one with fewer labelled
-      tasks than `count` gets some without, whose rows count for nothing.
+      Indices into `TASKS`, rising within a clip and so of its dense tasks first, and whether the
+      clip has a label for that task: one with fewer labelled tasks than `count` gets some without,
+      whose rows count for nothing.
     """
     # Gumbel noise makes the top entries a weighted draw without replacement.
     noise = jax.random.gumbel(key, known.shape)
     logits = jnp.where(known & (share > 0), jnp.log(jnp.maximum(share, 1e-30)) + noise, -jnp.inf)
     value, tasks = jax.lax.top_k(logits, count)
+    tasks, value = jax.lax.sort((tasks, value), num_keys=1)
     return tasks.reshape(-1), jnp.isfinite(value).reshape(-1)
 
 
@@ -113,19 +116,21 @@ def objective(
     more slowly for being averaged away.
 
     Args:
-      model: whose VAE is frozen.
+      model: to train; in the latent stage all but its VAE, which makes the truth.
       batch: clips and targets.
       conditioning: of each row, on its own prompt.
-      tasks, known: see `draw_tasks`.
+      tasks, known: see `draw_tasks`, whose order they have.
       scale: factor of each task's loss; 1 where it has no entry.
       stage: "latent" or "pixel".
     """
     B, _, height, width, _ = batch.clip.frames.shape
     per_clip = len(tasks) // B
-    latents = jax.lax.stop_gradient(_clip_latents(model, batch))
+    latents = _clip_latents(model, batch)
     output = model.perceive(jnp.repeat(latents, per_clip, axis=0), conditioning)
+    decoded = min(per_clip, DENSE)  # rows of each clip, from its first on, that may be dense
     if stage == "pixel":
-        output = dataclasses.replace(output, dense=model.decode(output.latents))
+        dense = model.decode(_first_rows(output.latents, per_clip, decoded))
+        output = dataclasses.replace(output, dense=dense)
     else:
         truth = jax.lax.stop_gradient(_target_latents(model, batch, tasks, per_clip))
 
@@ -138,9 +143,15 @@ def objective(
         mine = known & (tasks == task)
         if spec.kind == "dense" and stage == "latent":
             loss, parts = losses.latent_loss(output.latents, truth, _like(mine, truth))
+        elif spec.kind == "dense":
+            rows = _first_rows(mine, per_clip, decoded)
+            loss, parts = spec.loss(output.dense, row_targets(targets[name], rows, decoded))
         else:
             target = row_targets(targets[name], mine, per_clip)
-            loss, parts = _task_loss(spec, output, target, (height, width))
+            loss, parts = spec.loss(output.sparse, target, (height, width))
+        if spec is keypoints2d.SPEC and output.pointing is not None:
+            parts["pointing"] = keypoints2d.pointing_loss(output.pointing, target, (height, width))
+            loss += parts["pointing"]
         total += scale.get(name, 1.0) * loss
         metrics |= {f"{name}/{part}": value for part, value in parts.items()}
         metrics[f"{name}/rows"] = mine.sum().astype(jnp.float32)
@@ -182,12 +193,9 @@ def _target_latents(
     return pick(tasks, count, values, nothing).astype(jnp.float32)
 
 
-def _task_loss(
-    spec: TaskSpec, output: ModelOutput, target: Target, size: tuple[int, int]
-) -> losses.Loss:
-    if spec.kind == "dense":
-        return spec.loss(output.dense, target)
-    return spec.loss(output.sparse, target, size)
+def _first_rows(x: Shaped[Array, "R *S"], per_clip: int, count: int) -> Shaped[Array, "R2 *S"]:
+    """The first `count` of each clip's rows."""
+    return x.reshape(-1, per_clip, *x.shape[1:])[:, :count].reshape(-1, *x.shape[1:])
 
 
 def _like(mine: Bool[Array, "R"], latents: Float[Array, "R Tz Hz Wz Z"]) -> Float[Array, "..."]:

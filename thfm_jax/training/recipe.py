@@ -114,6 +114,11 @@ class Recipe:
             raise ValueError("steps, accumulate and failures are at least 1")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay is in [0, 1), not {self.average_decay}")
+        if self.objective.stage == "latent" and FROZEN_VAE not in self.frozen:
+            raise ValueError(
+                "the latent stage learns the latents of a fixed VAE: let frozen have "
+                f"{FROZEN_VAE!r}, or train the VAE with the rest in the pixel stage"
+            )
         if self.loader.latents:
             self._check_latents()
 
@@ -123,10 +128,6 @@ class Recipe:
             raise ValueError(
                 f"the {self.objective.stage} stage needs frames and maps themselves, which cached "
                 'latents do not hold: set loader.latents to "", or objective.stage to "latent"'
-            )
-        if FROZEN_VAE not in self.frozen:
-            raise ValueError(
-                f"cached latents are those of a fixed VAE: let frozen have {FROZEN_VAE!r}"
             )
         if self.evaluation and self.evaluation.latents:
             raise ValueError("evaluation needs frames: it cannot read cached latents")

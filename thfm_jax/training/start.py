@@ -87,12 +87,17 @@ def load(recipe: Recipe, parts: Sequence[str], mesh: Mesh) -> Pytree:
 def random_part(c: ThfmConfig, part: str, key: jax.Array) -> Pytree:
     """Random parameters of "dit", "vae", "sparse" or "text_encoder", float32, to train.
 
-    The decoder's last layer begins at 0: it would else first learn to silence what it makes of
-    random features, and only then to use them.
+    The trunk's gates begin at 1: near 0, as Wan2.1 begins, a block says almost nothing, and its
+    matrices have to learn through that. The decoder's last layer begins at 0: it would else first
+    learn to silence what it makes of random features, and only then to use them.
     """
     if part == TEXT_ENCODER:
         return nnx.to_pure_dict(nnx.state(Umt5Encoder(c.text, rngs=nnx.Rngs(key))))
     params = nnx.to_pure_dict(nnx.state(getattr(Thfm(c, rngs=nnx.Rngs(key)), part)))
+    if part == "dit":
+        _, _, gate, _, _, ffn_gate = range(6)
+        modulation = params["blocks"]["modulation"]
+        params["blocks"]["modulation"] = modulation.at[:, [gate, ffn_gate]].add(1.0)
     if part == "vae":
         last = params["decoder"]["conv_out"]
         last["kernel"] = jnp.zeros_like(last["kernel"])
@@ -118,10 +123,11 @@ def _abstract(c: ThfmConfig, part: str, mesh: Mesh) -> Pytree:
 
 
 def _wordings(directory: Path | None, c: ThfmConfig, recipe: Recipe, mesh: Mesh) -> Wordings:
+    limits = (c.dit.text_length, c.dit.text_padding)
     texts = task_texts(recipe.paraphrases, recipe.phrasings, c.dit.text_length - 1)
     tokenizer = load_tokenizer(directory, c)
     if recipe.train_text:
-        return wordings(texts, functools.partial(_ids, tokenizer, c), c.dit.text_length)
+        return wordings(texts, functools.partial(_ids, tokenizer, c), *limits)
     known = _stored(directory)
     missing = list(dict.fromkeys(t for task in texts.values() for t in task if t not in known))
     if missing:
@@ -131,7 +137,7 @@ def _wordings(directory: Path | None, c: ThfmConfig, recipe: Recipe, mesh: Mesh)
                 "nor a text encoder to make them: convert or train one, or set train_text"
             )
         known |= _features(recipe, c, tokenizer, missing, mesh)
-    return wordings(texts, known.__getitem__, c.dit.text_length)
+    return wordings(texts, known.__getitem__, *limits)
 
 
 def _features(

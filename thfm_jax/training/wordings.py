@@ -24,7 +24,7 @@ class Wordings:
       text: [tasks, P, kept, D] float32 features, zero beyond a prompt's end; or [tasks, P, kept]
         int32 token ids.
       lengths: [tasks, P] int32 numbers of tokens.
-      total: length to which the trunk pads prompts.
+      total: `DitConfig.padded_length`.
     """
 
     text: Array
@@ -64,8 +64,11 @@ def wordings(
     texts: Mapping[str, Sequence[str]],
     rows_of: Callable[[str], np.ndarray],
     total: int,
+    padding: bool = True,
 ) -> Wordings:
     """The `Wordings` of some texts, whose features or ids [n, ...] `rows_of` gives without padding.
+
+    `total` and `padding` are `DitConfig.text_length` and `.text_padding`.
 
     ValueError for a task without text, and for a text longer than `total`.
     """
@@ -86,4 +89,4 @@ def wordings(
             row = rows[name][index % len(rows[name])]
             text[task, index, : len(row)] = row
             lengths[task, index] = len(row)
-    return Wordings(jnp.asarray(text), jnp.asarray(lengths), total)
+    return Wordings(jnp.asarray(text), jnp.asarray(lengths), total if padding else 0)
