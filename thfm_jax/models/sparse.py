@@ -40,12 +40,13 @@ class KeypointTokens(nnx.Module):
         normal = jax.random.normal
         self.tokens = nnx.Param(config.init_std * normal(rngs.params(), (config.joints, dim)))
         self.norm = nnx.LayerNorm(dim, epsilon=1e-6, rngs=rngs)
-        linear = lambda inputs, outputs: nnx.Linear(inputs, outputs, precision="highest", rngs=rngs)
+        linear = functools.partial(nnx.Linear, precision="highest", rngs=rngs)
         self.linear_1 = linear(dim, config.hidden_dim)
         self.linear_2 = linear(config.hidden_dim, frames * len(CHANNELS))
         self.query = linear(dim, frames * POINTING)
-        self.patch_norm = nnx.LayerNorm(dim, epsilon=1e-6, rngs=rngs)
-        self.key = linear(dim, POINTING)
+        # What is added to all keys alike changes no weight, so there are no biases.
+        self.patch_norm = nnx.LayerNorm(dim, epsilon=1e-6, use_bias=False, rngs=rngs)
+        self.key = linear(dim, POINTING, use_bias=False)
         self.frames = frames
 
     def __call__(self, B: int, Tz: int) -> Float[Array, "B K D"]:
