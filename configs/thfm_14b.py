@@ -32,6 +32,8 @@ Result to expect: not trained yet.
 
 from ml_collections import ConfigDict
 
+from thfm_jax.training.recipe import with_defaults
+
 
 def get_config(stage: str = "latent") -> ConfigDict:
     """The recipe of a stage, "latent" or "pixel"."""
@@ -64,7 +66,7 @@ def get_config(stage: str = "latent") -> ConfigDict:
         }
     )
     config.update(stages[stage]())
-    return config
+    return with_defaults(config)
 
 
 def _latent() -> dict:

@@ -38,6 +38,8 @@ steps of 16 to 128 examples at 1e-5 to 3e-5.
 
 from ml_collections import ConfigDict
 
+from thfm_jax.training.recipe import with_defaults
+
 
 def get_config(stage: str = "latent") -> ConfigDict:
     """The recipe of a stage, "latent" or "pixel"."""
@@ -70,7 +72,7 @@ def get_config(stage: str = "latent") -> ConfigDict:
         }
     )
     config.update(stages[stage]())
-    return config
+    return with_defaults(config)
 
 
 def _latent() -> dict:

@@ -28,6 +28,8 @@ adapters of rank 512 at 1e-4, on batches of 16 clips and 128 stills.
 
 from ml_collections import ConfigDict
 
+from thfm_jax.training.recipe import with_defaults
+
 
 def get_config(stage: str = "latent") -> ConfigDict:
     """The recipe of a stage, "latent" or "pixel"."""
@@ -61,7 +63,7 @@ def get_config(stage: str = "latent") -> ConfigDict:
         }
     )
     config.update(stages[stage]())
-    return config
+    return with_defaults(config)
 
 
 def _latent() -> dict:

@@ -27,6 +27,8 @@ from collections.abc import Callable
 
 from ml_collections import ConfigDict
 
+from thfm_jax.training.recipe import with_defaults
+
 
 def get_config(stage: str = "latent") -> ConfigDict:
     """The recipe of a stage: one of `_STAGES`."""
@@ -58,7 +60,7 @@ def get_config(stage: str = "latent") -> ConfigDict:
         }
     )
     config.update(_STAGES[stage]())
-    return config
+    return with_defaults(config)
 
 
 def _bucket(frames: int, side: int, batch: int, weight: float = 1) -> dict:

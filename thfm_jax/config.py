@@ -275,6 +275,29 @@ def build(kind: Any, data: Mapping[str, Any]) -> Any:
     return kind(**values)
 
 
+def complete(kind: Any, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The same plain data, with the defaults of the fields of `kind` that it leaves out."""
+    hints = typing.get_type_hints(kind)
+    values = _defaults(kind) | dict(data)
+    for name, value in values.items():
+        inner = _dataclass_in(hints.get(name))
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            values[name] = dataclasses.asdict(value)
+        elif inner and isinstance(value, Mapping):
+            values[name] = complete(inner, value)
+    return values
+
+
+def _defaults(kind: Any) -> dict[str, Any]:
+    """The fields' defaults, of those that have one."""
+    missing = dataclasses.MISSING
+    return {
+        field.name: field.default if field.default_factory is missing else field.default_factory()
+        for field in dataclasses.fields(kind)
+        if (field.default, field.default_factory) != (missing, missing)
+    }
+
+
 def _dataclass_in(hint: Any) -> Any:
     """The dataclass that a field of that type holds, also where it may be None; else None."""
     kinds = [kind for kind in (hint, *typing.get_args(hint)) if dataclasses.is_dataclass(kind)]

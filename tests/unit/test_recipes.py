@@ -1,15 +1,18 @@
 """The recipes that users launch: they are valid, and divide over the devices they name."""
 
+import dataclasses
 import importlib
 import math
 import re
+from pathlib import Path
 
 import pytest
 from ml_collections.config_flags import config_path
 
-from thfm_jax.config import preset
+from thfm_jax.config import Compute, preset
 from thfm_jax.training.recipe import MeshConfig, Recipe, from_config
 
+ROOT = Path(__file__).parents[2]
 STAGED = ("thfm_1_3b", "thfm_1_3b_lora", "thfm_14b")
 
 
@@ -38,13 +41,41 @@ def test_the_pixel_stage_starts_from_what_the_latent_stage_writes(name):
         module.get_config("pixels")
 
 
-@pytest.mark.parametrize("name", STAGED)
+def set_in(text: str) -> list[str]:
+    """The entries that commands in a text set by flag."""
+    return re.findall(r"--config\.([\w.\[\]]+)=", text)
+
+
+@pytest.mark.parametrize("name", (*STAGED, "tiny"))
 def test_what_the_docstring_sets_by_flag_is_there_to_be_set(name):
     module = importlib.import_module(f"configs.{name}")
-    flags = re.findall(r"--config\.([\w.\[\]]+)=", module.__doc__)
+    flags = set_in(module.__doc__)
     assert len(flags) >= 4
     for flag in flags:
         config_path.get_value(flag, module.get_config())
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["docs/training.md", "docs/tpu_pods.md", "docs/thfm_tiny.md"]
+    + ["experiments/train.py", "experiments/cache_latents.py", "experiments/train_thfm_tiny.sh"],
+)
+@pytest.mark.parametrize("name", (*STAGED, "tiny"))
+def test_what_other_texts_set_by_flag_can_be_set_in_every_recipe(name, text):
+    config = importlib.import_module(f"configs.{name}").get_config()
+    flags = set_in((ROOT / text).read_text())
+    assert flags
+    for flag in flags:
+        config_path.get_value(flag, config)
+
+
+def test_every_entry_can_be_set():
+    config = importlib.import_module("configs.tiny").get_config("pixel")
+    assert set(config) == {field.name for field in dataclasses.fields(Recipe)} | {"data"}
+    assert set(config.compute) == {field.name for field in dataclasses.fields(Compute)}
+    assert config.compute.dtype == "float32" and config.compute.scan is False
+    assert config.loader.latents == config.evaluation.latents == ""
+    assert config.evaluation.endless is False and config.loader.endless is True
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,11 @@ class Recipe:
         return (*patterns, *(lora.frozen_besides(self.lora) if self.lora else ()))
 
 
+def with_defaults(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+    """A configuration with every entry of a recipe, so that a command line can set any of them."""
+    return ml_collections.ConfigDict(config_lib.complete(Recipe, config.to_dict()))
+
+
 def from_config(config: ml_collections.ConfigDict | Mapping[str, Any]) -> Recipe:
     """The recipe that a configuration file describes; ValueError names a misspelt key.
 
