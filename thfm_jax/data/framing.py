@@ -1,6 +1,7 @@
 """Where an example looks: windows of the source, about people, that move a little."""
 
 import numpy as np
+from jaxtyping import Bool, Int
 
 from thfm_jax.data.geometric import Windows
 from thfm_jax.data.synthetic.clip import SyntheticClip
@@ -43,7 +44,8 @@ def about_somebody(
     """
     source = clip.rgb.shape[1], clip.rgb.shape[2]
     height, width = _fitted(source, size)
-    room = _LARGEST * min(height, width) / max(_extent_px(clip), 1.0)
+    low, high = _box(_middle(clip) > 0)
+    room = _LARGEST * min(height, width) / np.max(high - low)
     largest = max(min(zoom[1], max(room, 1.0)), zoom[0])
     scale = np.exp(rng.uniform(*np.log([zoom[0], largest])))
     ratio = np.exp(rng.uniform(-1, 1) * np.log1p(stretch) / 2)
@@ -74,7 +76,7 @@ def about_everybody(
     """
     source = clip.rgb.shape[1], clip.rgb.shape[2]
     whole = np.array(_fitted(source, size)[::-1])
-    low, high = _box(clip)
+    low, high = _box(np.any(clip.labels.instance > 0, axis=0))
     room = np.exp(rng.uniform(*np.log(margin))) * np.max((high - low) / whole)
     ratio = np.exp(rng.uniform(-1, 1) * np.log1p(stretch) / 2)
     closest = np.max(size[::-1] / whole) / _CLOSEST
@@ -103,13 +105,17 @@ def _held(
     return np.linspace(first, last, len(clip.rgb))
 
 
-def _box(clip: SyntheticClip) -> tuple[np.ndarray, np.ndarray]:
-    """(left, top) and (right, bottom) round all that is seen of people and animals in the clip."""
-    seen = np.any(clip.labels.instance > 0, axis=0)
+def _box(seen: Bool[np.ndarray, "H W"]) -> tuple[np.ndarray, np.ndarray]:
+    """(left, top) and (right, bottom) round what is seen; all of the picture where nothing is."""
     if not seen.any():
         return np.zeros(2), np.array(seen.shape[::-1], float)
     sides = [np.flatnonzero(seen.any(axis=axis)) for axis in (0, 1)]
     return np.array([s[0] for s in sides], float), np.array([s[-1] + 1 for s in sides], float)
+
+
+def _middle(clip: SyntheticClip) -> Int[np.ndarray, "H W"]:
+    """The instances of the middle frame."""
+    return clip.labels.instance[len(clip.rgb) // 2]
 
 
 def _fitted(source: tuple[int, int], size: tuple[int, int]) -> tuple[float, float]:
@@ -118,16 +124,9 @@ def _fitted(source: tuple[int, int], size: tuple[int, int]) -> tuple[float, floa
     return scale * size[0], scale * size[1]
 
 
-def _extent_px(clip: SyntheticClip) -> float:
-    """The longer side of the box round all people and animals of the middle frame; 0 for none."""
-    seen = clip.labels.instance[len(clip.rgb) // 2] > 0
-    sides = [np.flatnonzero(seen.any(axis=axis)) for axis in (0, 1)]
-    return float(max((side[-1] - side[0] + 1 for side in sides if len(side)), default=0))
-
-
 def _focus(rng: np.random.Generator, clip: SyntheticClip) -> np.ndarray:
     """(x, y) of a random pixel of the foreground of the middle frame; its centre without one."""
-    instance = clip.labels.instance[len(clip.rgb) // 2]
+    instance = _middle(clip)
     pixels = np.flatnonzero(instance)
     if not len(pixels):
         return np.array(instance.shape[::-1]) / 2
