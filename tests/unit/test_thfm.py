@@ -213,8 +213,9 @@ def test_every_frame_has_its_own_keypoints(model, frames, text):
 def test_a_joint_lies_at_the_patch_that_it_points_at(model):
     """Whose key alone agrees with its query; in each latent frame at another one."""
     sparse, D, (Tz, Hp, Wp) = nnx.clone(model.sparse), model.config.dit.dim, (3, 4, 6)
-    for linear in (sparse.linear_2, sparse.query, sparse.key):
-        linear.kernel[...], linear.bias[...] = jnp.zeros_like(linear.kernel[...]), 0.0
+    zeroed = sparse.linear_2.kernel, sparse.linear_2.bias, sparse.query.kernel, sparse.key.kernel
+    for parameter in zeroed:
+        parameter[...] = jnp.zeros_like(parameter[...])
     sparse.query.bias[...] = jnp.full_like(sparse.query.bias[...], 10.0)
     sparse.key.kernel[...] = sparse.key.kernel[...].at[0].set(10.0)
     aims = [(0, 0), (2, 3), (3, 5)]
