@@ -36,7 +36,8 @@ OURS, THEIRS = "thfm_jax", "diffusers"
 class Case:
     """Programs that do the same work; the bars are for OURS.
 
-    It needs `flops`; None where they depend on what is seen, 0 where time is not what is asked.
+    It needs `flops`, None where they are not known beforehand. `timed` tells whether its time is
+    what is asked for.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Case:
     flops: int | None
     programs: Mapping[str, Callable[[], Program]]
     bars: tuple[float, ...] = ()
+    timed: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,7 +158,8 @@ def _loop(model: ThfmConfig, milliseconds: int, bar: float) -> Case:
     steps = max(60, 1500 // milliseconds)
     programs = {OURS: partial(benchmark_loop.NullLoop, model, milliseconds, steps)}
     bars = (bar,) if milliseconds >= benchmark_loop.BAR_MILLISECONDS else ()
-    return Case(f"training loop, steps of about {milliseconds} ms", "", 0, programs, bars)
+    name = f"training loop, steps of about {milliseconds} ms"
+    return Case(name, "", None, programs, bars, timed=False)
 
 
 def run(case: Case, samples: int, alternate: bool) -> Measurement:
@@ -177,7 +180,7 @@ def times_table(measurements: list[Measurement]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for measurement in measurements:
         case = measurement.case
-        if case.flops == 0:
+        if not case.timed:
             continue
         for name, result in measurement.results.items():
             facts, rate = result.facts, (case.flops or 0) / result.seconds
@@ -312,7 +315,7 @@ def benchmark(config: ml_collections.ConfigDict) -> None:
         print(f"measuring {case.name} ...", file=sys.stderr, flush=True)
         measurements.append(run(case, config.samples, config.alternate))
     print(_describe(machine, measurements))
-    if any(m.case.flops != 0 for m in measurements):
+    if any(m.case.timed for m in measurements):
         print("", *times_table(measurements), sep="\n")
     if config.loop:
         print("", *loops_table(measurements), sep="\n")

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import time
@@ -12,9 +11,6 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "run_tpu_pod.sh"
-SHELLCHECK = shutil.which(
-    "shellcheck", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-)
 FLAGS = ["--config=configs/thfm_14b.py", "--workdir=runs"]
 
 # Keeps the state of the TPUs in a file; its host's home is a folder, whose commands it runs.
@@ -218,12 +214,6 @@ def test_what_makes_no_sense(cloud, arguments, environment, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert cloud.verbs() == []
-
-
-@pytest.mark.skipif(not SHELLCHECK, reason="needs shellcheck")
-def test_shellcheck_finds_nothing():
-    done = subprocess.run([SHELLCHECK, str(SCRIPT)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
 
 
 def wait_for(file: Path) -> None:

@@ -2,19 +2,12 @@
 
 import os
 import shlex
-import shutil
 import subprocess
-import sys
 from pathlib import Path
-
-import pytest
 
 from configs import tiny
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "train_thfm_tiny.sh"
-SHELLCHECK = shutil.which(
-    "shellcheck", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-)
 
 
 def commands(*flags: str) -> list[list[str]]:
@@ -62,9 +55,3 @@ def test_batches_divide_over_the_devices_that_it_makes():
         config = tiny.get_config(stage)
         buckets = [*config.loader.buckets, *config.evaluation.buckets]
         assert all(bucket["batch"] % 4 == 0 for bucket in buckets)
-
-
-@pytest.mark.skipif(not SHELLCHECK, reason="needs shellcheck")
-def test_shellcheck_finds_nothing():
-    done = subprocess.run([SHELLCHECK, str(SCRIPT)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
