@@ -210,27 +210,45 @@ def test_every_frame_has_its_own_keypoints(model, frames, text):
     assert np.abs(np.diff(sparse, axis=1)).max(axis=(0, 2, 3)).min() > 1e-6
 
 
-def test_a_joint_lies_at_the_patch_that_it_points_at(model):
-    """Whose key alone agrees with its query; in each latent frame at another one."""
-    sparse, D, (Tz, Hp, Wp) = nnx.clone(model.sparse), model.config.dit.dim, (3, 4, 6)
+def read_out(model, query: float, video: np.ndarray):
+    """What joints that look for the first channel find in tokens of patches [Tz, Hp, Wp, D]."""
+    sparse, (*grid, D) = nnx.clone(model.sparse), video.shape
     zeroed = sparse.linear_2.kernel, sparse.linear_2.bias, sparse.query.kernel, sparse.key.kernel
     for parameter in zeroed:
         parameter[...] = jnp.zeros_like(parameter[...])
-    sparse.query.bias[...] = jnp.full_like(sparse.query.bias[...], 10.0)
+    sparse.query.bias[...] = jnp.full_like(sparse.query.bias[...], query)
     sparse.key.kernel[...] = sparse.key.kernel[...].at[0].set(10.0)
+    tokens = jnp.ones((1, grid[0] * model.config.sparse.joints, D))
+    found, pointing = sparse.read(tokens, jnp.asarray(video.reshape(1, -1, D)), tuple(grid))
+    return found[0, :, :, :2], pointing[0]
+
+
+def test_a_joint_lies_at_the_patch_that_it_points_at(model):
+    """Whose key alone agrees with its query; in each latent frame at another one."""
+    Tz, Hp, Wp = 3, 4, 6
     aims = [(0, 0), (2, 3), (3, 5)]
-    video = np.zeros((1, Tz, Hp, Wp, D), np.float32)
+    video = np.zeros((Tz, Hp, Wp, model.config.dit.dim), np.float32)
     video[..., 1] = 1.0
     for t, (row, column) in enumerate(aims):
-        video[0, t, row, column, :2] = 1.0, 0.0
-    tokens = jnp.ones((1, Tz * model.config.sparse.joints, D))
-    found, pointing = sparse.read(tokens, jnp.asarray(video.reshape(1, -1, D)), (Tz, Hp, Wp))
+        video[t, row, column, :2] = 1.0, 0.0
+    found, pointing = read_out(model, 10.0, video)
     for frame, aim in ((0, 0), (1, 1), (4, 1), (5, 2), (8, 2)):
         row, column = aims[aim]
-        np.testing.assert_allclose(found[0, frame, :, 0], (column + 0.5) / Wp, atol=1e-5)
-        np.testing.assert_allclose(found[0, frame, :, 1], (row + 0.5) / Hp, atol=1e-5)
-        np.testing.assert_allclose(pointing[0, frame, :, row, column], 0, atol=1e-5)
-    assert pointing.shape == (1, 9, model.config.sparse.joints, Hp, Wp)
+        np.testing.assert_allclose(found[frame, :, 0], (column + 0.5) / Wp, atol=1e-5)
+        np.testing.assert_allclose(found[frame, :, 1], (row + 0.5) / Hp, atol=1e-5)
+        np.testing.assert_allclose(pointing[frame, :, row, column], 0, atol=1e-5)
+    assert pointing.shape == (9, model.config.sparse.joints, Hp, Wp)
+
+
+def test_a_joint_that_may_be_at_two_places_lies_at_the_likelier_one(model):
+    video = np.zeros((1, 5, 7, model.config.dit.dim), np.float32)
+    video[..., 1] = 1.0
+    video[0, 1, 1, :2] = 0.7, 0.7
+    video[0, 3, 5, :2] = 1.0, 0.0
+    found, pointing = read_out(model, 0.005, video)
+    other, likelier = np.exp(pointing[0, 0, 1, 1]), np.exp(pointing[0, 0, 3, 5])
+    assert 0.05 < other < likelier < 0.9
+    np.testing.assert_allclose(found[0], np.broadcast_to([5.5 / 7, 3.5 / 5], found[0].shape), 1e-5)
 
 
 def test_decoded_maps_are_not_clipped(model):

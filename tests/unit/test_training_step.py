@@ -138,6 +138,12 @@ def test_a_task_among_all_costs_what_it_costs_alone_and_all_of_the_vae_learns(
     still = [path for path, g in jax.tree_util.tree_leaves_with_path(gradient) if not g.any()]
     assert not still, f"no gradient reaches {still}"
 
+    joints = {name: t for name, t in batch.targets.items() if TASKS[name].kind == "sparse"}
+    undecoded = dataclasses.replace(batch, targets=joints)
+    _, alone = jax.jit(functools.partial(loss, names=joints))(params["vae"], undecoded)
+    for name, value in alone.items():
+        np.testing.assert_allclose(value, parts[name], rtol=1e-5, err_msg=name)
+
 
 def test_a_prompt_cut_to_its_tokens_conditions_like_the_whole_one(builder, params):
     rng = np.random.default_rng(0)
@@ -179,6 +185,10 @@ def test_a_clips_tasks_rise_so_that_dense_ones_lead():
     assert (np.diff(rows, axis=1) > 0).all() and len(np.unique(rows, axis=0)) == 6
     kinds = [spec.kind for spec in TASKS.values()]
     assert kinds == sorted(kinds) and kinds[0] == "dense"
+    known = jnp.ones((50, 6), bool).at[:, :2].set(False)
+    tasks, counts = draw_tasks(jax.random.key(0), jnp.ones(6), known, 5)
+    assert (np.asarray(tasks).reshape(-1, 5)[:, :4] == [2, 3, 4, 5]).all()
+    assert (np.asarray(counts).reshape(-1, 5) == [1, 1, 1, 1, 0]).all()
 
 
 def test_the_target_video_of_a_row_is_its_tasks_code():

@@ -5,8 +5,10 @@ one token, the same in every latent frame. It joins the video tokens before the 
 tells the frames apart by its rotary time index alone (`ops.rope.keypoint_positions`).
 
 In the image a joint points: it gives each patch of its latent frame a weight, by the product of a
-query and the patch's key, and lies at the mean of the patches' centres plus a correction. Positions
-reach the trunk in rotations of queries and keys alone, so no token has coordinates to tell.
+query and the patch's key. It lies at the mean of the centres of the strongest patch and those round
+it, plus a correction: the mean of all would put a foot that may be the left or the right one
+between the two. Positions reach the trunk in rotations of queries and keys alone, so no token has
+coordinates to tell.
 """
 
 import functools
@@ -15,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from thfm_jax import sharding
 from thfm_jax.config import SparseConfig
@@ -75,14 +77,24 @@ class KeypointTokens(nnx.Module):
         keys = keys.reshape(B, grid[0], -1, POINTING)
         multiply = functools.partial(jnp.einsum, precision="highest")
         weights = jax.nn.log_softmax(multiply("btqc,btnc->btqn", query, keys) * POINTING**-0.5)
+        near = _round_strongest(weights, grid[2])
         centres = jnp.asarray(_centres(*grid[1:]), y.dtype)
-        xy = multiply("btqn,nc->btqc", jnp.exp(weights), centres)
+        xy = multiply("btqn,nc->btqc", jax.nn.softmax(weights, where=near), centres)
         y = y.at[..., :2].add(xy.reshape(*y.shape[:-1], 2))
 
         def by_frame(a: Float[Array, "B Tz joints frames *C"]) -> Float[Array, "B T joints *C"]:
             return a.swapaxes(2, 3).reshape(B, -1, joints, *a.shape[4:])[:, frames - 1 :]
 
         return by_frame(y), by_frame(weights.reshape(*y.shape[:-1], *grid[1:]))
+
+
+def _round_strongest(weights: Float[Array, "*B N"], width: int) -> Bool[Array, "*B N"]:
+    """Which patches, of a grid of that width, are the strongest one or touch it."""
+    patches = np.arange(weights.shape[-1])
+    strongest = jnp.argmax(weights, axis=-1, keepdims=True)
+    rows = jnp.abs(patches // width - strongest // width)
+    columns = jnp.abs(patches % width - strongest % width)
+    return (rows <= 1) & (columns <= 1)
 
 
 def _centres(height: int, width: int) -> Float[np.ndarray, "N 2"]:

@@ -20,7 +20,6 @@ from thfm_jax.tasks.spec import weights
 from thfm_jax.types import Array, Batch, Conditioning, Latents, Target
 
 NAMES = tuple(TASKS)
-DENSE = sum(spec.kind == "dense" for spec in TASKS.values())
 Metrics = dict[str, Float[Array, ""]]
 
 
@@ -64,16 +63,17 @@ def draw_tasks(
     """Tasks for each clip, drawn by their share without repetition; R = B * count, clip slowest.
 
     Returns:
-      Indices into `TASKS`, rising within a clip and so of its dense tasks first, and whether the
-      clip has a label for that task: one with fewer labelled tasks than `count` gets some without,
-      whose rows count for nothing.
+      Indices into `TASKS` and whether the clip has a label for that task: one with fewer labelled
+      tasks than `count` gets some without, whose rows count for nothing. These come last within a
+      clip; before them indices rise, so that dense tasks come first.
     """
     # Gumbel noise makes the top entries a weighted draw without replacement.
     noise = jax.random.gumbel(key, known.shape)
     logits = jnp.where(known & (share > 0), jnp.log(jnp.maximum(share, 1e-30)) + noise, -jnp.inf)
     value, tasks = jax.lax.top_k(logits, count)
-    tasks, value = jax.lax.sort((tasks, value), num_keys=1)
-    return tasks.reshape(-1), jnp.isfinite(value).reshape(-1)
+    nothing = ~jnp.isfinite(value)
+    nothing, tasks = jax.lax.sort((nothing, tasks), num_keys=2)
+    return tasks.reshape(-1), ~nothing.reshape(-1)
 
 
 def target_video(batch: Batch, tasks: Int[Array, "R"], count: int) -> Float[Array, "R T H W 3"]:
@@ -127,14 +127,15 @@ def objective(
     per_clip = len(tasks) // B
     latents = _clip_latents(model, batch)
     output = model.perceive(jnp.repeat(latents, per_clip, axis=0), conditioning)
-    decoded = min(per_clip, DENSE)  # rows of each clip, from its first on, that may be dense
-    if stage == "pixel":
+    targets = _targets(batch)
+    dense_tasks = sum(TASKS[name].kind == "dense" for name in targets)
+    decoded = min(per_clip, dense_tasks)  # rows of each clip, from its first on, that may be dense
+    if stage == "pixel" and decoded:
         dense = model.decode(_first_rows(output.latents, per_clip, decoded))
         output = dataclasses.replace(output, dense=dense)
-    else:
+    elif stage == "latent":
         truth = jax.lax.stop_gradient(_target_latents(model, batch, tasks, per_clip))
 
-    targets = _targets(batch)
     total = jnp.zeros(())
     metrics: Metrics = {}
     for task, (name, spec) in enumerate(TASKS.items()):
